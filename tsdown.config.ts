@@ -1,0 +1,56 @@
+// One build recipe for every package: the entries are what the manifest's `exports` name
+// under the source condition, so that a manifest and its build cannot disagree.
+import { readFileSync } from 'node:fs';
+import { defineConfig, type UserConfig } from 'tsdown';
+
+const SOURCE = '@pilotlight/source';
+
+type ExportTarget = string | Record<string, string>;
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  exports: Record<string, ExportTarget>;
+  bin?: Record<string, string>;
+};
+
+const esm: Record<string, string> = {};
+const cjs: Record<string, string> = {};
+
+for (const target of Object.values(manifest.exports)) {
+  if (typeof target === 'string') continue;
+  const source = target[SOURCE];
+  const output = target['default'];
+  if (source === undefined || output === undefined) continue;
+  const name = output.replace(/^\.\/dist\//, '').replace(/\.(js|cjs)$/, '');
+  (output.endsWith('.cjs') ? cjs : esm)[name] = source;
+}
+for (const output of Object.values(manifest.bin ?? {})) {
+  const name = output.replace(/^(\.\/)?dist\//, '').replace(/\.js$/, '');
+  esm[name] = `./src/${name}.ts`;
+}
+
+const shared: UserConfig = {
+  platform: 'node',
+  target: 'node22.18',
+  cwd: process.cwd(),
+  tsconfig: 'tsconfig.json',
+  fixedExtension: false,
+  sourcemap: false,
+};
+
+const configs: UserConfig[] = [
+  { ...shared, entry: esm, format: 'esm', dts: { oxc: true }, clean: true, publint: true },
+];
+// A `.cjs` entry runs where node_modules may be out of reach, so everything is inlined.
+for (const [name, source] of Object.entries(cjs)) {
+  configs.push({
+    ...shared,
+    entry: { [name]: source },
+    format: 'cjs',
+    dts: false,
+    clean: false,
+    noExternal: [/.*/],
+    outputOptions: { codeSplitting: false },
+  });
+}
+
+export default defineConfig(configs);
