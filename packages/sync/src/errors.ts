@@ -1,0 +1,284 @@
+import type { InitErrorArg } from './args/init-error.ts';
+import type { SyncEnd, SyncType } from './sync-type.ts';
+
+/** The stable names of everything this package throws. */
+export type SyncErrorCode =
+  | 'ERR_SYNC_JSON'
+  | 'ERR_SYNC_MALFORMED_PACKET'
+  | 'ERR_SYNC_INVALID_MESSAGE'
+  | 'ERR_SYNC_TOO_LARGE'
+  | 'ERR_SYNC_MALFORMED_ARG'
+  | 'ERR_SYNC_INVALID_ARG'
+  | 'ERR_SYNC_UNEXPECTED_TYPE'
+  | 'ERR_SYNC_EOF'
+  | 'ERR_SYNC_PEER_ERROR'
+  | 'ERR_SYNC_HANDSHAKE'
+  | 'ERR_SYNC_CLOSED'
+  | 'ERR_SYNC_PEER_GONE';
+
+const mark = Symbol.for('@pilotlight/sync.error');
+
+/** The common shape of every error of this package. Recognise it with {@link isSyncError}. */
+export class SyncError extends Error {
+  override readonly name: string = 'SyncError';
+  readonly code: SyncErrorCode;
+  /** What the reader can do about it. */
+  readonly hint: string;
+
+  constructor(code: SyncErrorCode, message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.hint = hint;
+    Object.defineProperty(this, mark, { value: true });
+  }
+}
+
+/** Whether a value is an error of this package, also when another copy of the package made it. */
+export function isSyncError(value: unknown): value is SyncError {
+  return value instanceof Error && mark in value;
+}
+
+/** Whether a value is a {@link PeerInitError}, also from another copy of the package. */
+export function isPeerInitError(value: unknown): value is PeerInitError {
+  return isSyncError(value) && value.code === 'ERR_SYNC_PEER_ERROR';
+}
+
+/** Thrown when a text is not one JSON value, or a value has no JSON form. */
+export class JsonError extends SyncError {
+  override readonly name: string = 'JsonError';
+  /** Where in the text reading stopped, in UTF-16 units; absent when a value was being written. */
+  readonly offset?: number;
+
+  constructor(message: string, hint: string, offset?: number) {
+    super('ERR_SYNC_JSON', message, hint);
+    if (offset !== undefined) this.offset = offset;
+  }
+}
+
+/** Thrown when received bytes are no packet of the dialect. */
+export class MalformedPacketError extends SyncError {
+  override readonly name: string = 'MalformedPacketError';
+  /**
+   * Whether the refused packet announced a file all the same. A transport that sees `true` must
+   * still take the file packet off the socket and close what came with it.
+   */
+  readonly fileFollows: boolean;
+
+  constructor(message: string, fileFollows: boolean, options?: ErrorOptions) {
+    super(
+      'ERR_SYNC_MALFORMED_PACKET',
+      message,
+      'Check that the peer speaks the packet dialect of runc 1.2 or newer, and that nothing else writes to this socket.',
+      options,
+    );
+    this.fileFollows = fileFollows;
+  }
+}
+
+/** Thrown when a message that was to be sent cannot be a packet; nothing has been sent. */
+export class InvalidMessageError extends SyncError {
+  override readonly name: string = 'InvalidMessageError';
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super('ERR_SYNC_INVALID_MESSAGE', message, hint, options);
+  }
+}
+
+/** Thrown when a packet exceeds the size limit, on the way out or in. */
+export class PacketTooLargeError extends SyncError {
+  override readonly name: string = 'PacketTooLargeError';
+  readonly sizeBytes: number;
+  readonly limitBytes: number;
+
+  constructor(action: 'encode' | 'decode', sizeBytes: number, limitBytes: number) {
+    super(
+      'ERR_SYNC_TOO_LARGE',
+      `${action} a sync packet of ${sizeBytes} bytes: the limit is ${limitBytes} bytes`,
+      'Shorten the argument; one packet must fit the socket buffer whole.',
+    );
+    this.sizeBytes = sizeBytes;
+    this.limitBytes = limitBytes;
+  }
+}
+
+/** Thrown when the raw argument of a received message does not have the form its type demands. */
+export class MalformedArgError extends SyncError {
+  override readonly name: string = 'MalformedArgError';
+  readonly type: SyncType;
+  /** The member that is wrong, for example `id_mapping.uid_mappings.0.size`; empty for the whole. */
+  readonly path: string;
+  readonly expected: string;
+  readonly received: string;
+
+  constructor(
+    details: { type: SyncType; path: string; expected: string; received: string },
+    options?: ErrorOptions,
+  ) {
+    const where = details.path === '' ? '' : ` at ${details.path}`;
+    super(
+      'ERR_SYNC_MALFORMED_ARG',
+      `decode the argument of ${details.type}${where}: expected ${details.expected}, received ${details.received}`,
+      'Check which runc version the peer follows; PROTOCOL.md lists the argument of each message.',
+      options,
+    );
+    this.type = details.type;
+    this.path = details.path;
+    this.expected = details.expected;
+    this.received = details.received;
+  }
+}
+
+/** Thrown when a value given to an argument encoder has no place on the wire. */
+export class InvalidArgError extends SyncError {
+  override readonly name: string = 'InvalidArgError';
+  readonly type: SyncType;
+
+  constructor(type: SyncType, message: string, hint: string, options?: ErrorOptions) {
+    super('ERR_SYNC_INVALID_ARG', `encode the argument of ${type}: ${message}`, hint, options);
+    this.type = type;
+  }
+}
+
+/** Thrown when a well-formed message is not the one that was awaited. */
+export class UnexpectedTypeError extends SyncError {
+  override readonly name: string = 'UnexpectedTypeError';
+  readonly expected: readonly SyncType[];
+  readonly received: SyncType;
+
+  constructor(expected: readonly SyncType[], received: SyncType) {
+    super(
+      'ERR_SYNC_UNEXPECTED_TYPE',
+      `receive ${list(expected)}: received ${received}`,
+      'The two ends disagree about the step they are in; compare both with the dialogue in PROTOCOL.md.',
+    );
+    this.expected = expected;
+    this.received = received;
+  }
+}
+
+/** Thrown when the channel ended while a message was awaited. */
+export class EndOfSyncError extends SyncError {
+  override readonly name: string = 'EndOfSyncError';
+  readonly expected: readonly SyncType[];
+
+  constructor(expected: readonly SyncType[]) {
+    super(
+      'ERR_SYNC_EOF',
+      `receive ${list(expected)}: the peer closed the channel first`,
+      "The peer died or gave up without a word. Look at its exit status, at its log, and at its cgroup's oom_kill count.",
+    );
+    this.expected = expected;
+  }
+}
+
+/**
+ * Thrown when the child reported, by procError, that its set-up failed.
+ * What arrives is the peer's own text: it is wrapped here, never passed off as a local failure.
+ */
+export class PeerInitError extends SyncError {
+  override readonly name: string = 'PeerInitError';
+  /** The peer's message in full; empty when it sent none. */
+  readonly text: string;
+  /** The decoded argument with every extra member; absent when it could not be decoded. */
+  readonly arg?: InitErrorArg;
+  /** The argument as it arrived. */
+  readonly rawArg: string;
+  /** What this end awaited when the error came. */
+  readonly expected: readonly SyncType[];
+
+  constructor(
+    message: string,
+    details: { text: string; arg?: InitErrorArg; rawArg: string; expected: readonly SyncType[] },
+    options?: ErrorOptions,
+  ) {
+    super(
+      'ERR_SYNC_PEER_ERROR',
+      message,
+      "Read the child's message: the failed step is on its side, not on this one.",
+      options,
+    );
+    this.text = details.text;
+    if (details.arg !== undefined) this.arg = details.arg;
+    this.rawArg = details.rawArg;
+    this.expected = details.expected;
+  }
+}
+
+/**
+ * How a message broke the order.
+ * - `foreign`: no step of this dialogue has it, or this end never sends it
+ * - `duplicate`: it was exchanged before and may come only once
+ * - `missing`: the channel ended where a message was due
+ * - `out-of-order`: it belongs to another step
+ */
+export type HandshakeFault = 'foreign' | 'duplicate' | 'missing' | 'out-of-order';
+
+/** Thrown when a message, or the end of the channel, comes where the dialogue does not allow it. */
+export class HandshakeError extends SyncError {
+  override readonly name: string = 'HandshakeError';
+  readonly fault: HandshakeFault;
+  readonly handshake: string;
+  /** The step the dialogue was in, as the table names it. */
+  readonly step: string;
+  /** What the step allows, for example `procRun from parent` or `end of file`. */
+  readonly expected: readonly string[];
+  readonly received: string;
+  /** The end whose message or whose end of file it was. */
+  readonly from: SyncEnd;
+
+  constructor(details: {
+    fault: HandshakeFault;
+    handshake: string;
+    step: string;
+    expected: readonly string[];
+    received: string;
+    from: SyncEnd;
+  }) {
+    super(
+      'ERR_SYNC_HANDSHAKE',
+      `${details.handshake}, step "${details.step}": expected ${list(details.expected)}, received ${details.received} from ${details.from} (${details.fault})`,
+      'Stop this launch: kill the child and reap it. The legal order is drawn in PROTOCOL.md.',
+    );
+    this.fault = details.fault;
+    this.handshake = details.handshake;
+    this.step = details.step;
+    this.expected = details.expected;
+    this.received = details.received;
+    this.from = details.from;
+  }
+}
+
+/** Thrown when a channel is used after this end closed it; a pending receive is refused with it too. */
+export class ChannelClosedError extends SyncError {
+  override readonly name: string = 'ChannelClosedError';
+
+  constructor(action: 'send' | 'receive', options?: ErrorOptions) {
+    super(
+      'ERR_SYNC_CLOSED',
+      `${action} on a sync channel: this end has closed it`,
+      'Close the channel only after the last message has been sent and received.',
+      options,
+    );
+  }
+}
+
+/** Thrown when a message cannot be delivered because the other end is gone (EPIPE, ECONNRESET). */
+export class PeerGoneError extends SyncError {
+  override readonly name: string = 'PeerGoneError';
+  /** The message that was not delivered. */
+  readonly type: SyncType;
+
+  constructor(type: SyncType, options?: ErrorOptions) {
+    super(
+      'ERR_SYNC_PEER_GONE',
+      `send ${type}: the peer has closed the channel`,
+      'Go on receiving until end of file: a procError that explains it may already be waiting.',
+      options,
+    );
+    this.type = type;
+  }
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? 'nothing' : names.join(' or ');
+}

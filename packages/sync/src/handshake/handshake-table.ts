@@ -1,0 +1,24 @@
+import type { SyncEnd, SyncType } from '../sync-type.ts';
+
+/**
+ * One step of a dialogue: what may be said next, and where that leads.
+ * Who says it follows from the type alone (see `syncTypes`).
+ */
+export type HandshakeStep = {
+  readonly next: { readonly [type in SyncType]?: string };
+  /** The ends that may see end of file here; elsewhere it means that the peer is lost. */
+  readonly endOfFile: readonly SyncEnd[];
+};
+
+/**
+ * The legal order of a dialogue as data: a graph of steps that both ends walk together.
+ * One table serves both ends, because at most one message is under way at any time.
+ */
+export type HandshakeTable = {
+  readonly name: string;
+  readonly start: string;
+  readonly steps: { readonly [step: string]: HandshakeStep };
+};
+
+/** The step that procError leads to from everywhere: the child has reported and exits. */
+export const failedStep = 'failed';
