@@ -1,1 +1,61 @@
-export const placeholder = 0;
+export { BorrowedFd } from './borrowed-fd.ts';
+export {
+  ControlTruncatedError,
+  EmptyPacketError,
+  FdClosedError,
+  FdLeakError,
+  FileNameTooLongError,
+  InvalidArgumentError,
+  InvalidFdError,
+  InvalidStringError,
+  isScmRightsError,
+  isSyscallError,
+  LibcLoadError,
+  LockTimeoutError,
+  PacketTooLargeError,
+  PacketTruncatedError,
+  PinPathError,
+  ScmRightsError,
+  SocketClosedError,
+  SocketTypeError,
+  SyscallError,
+  syscallError,
+  type SyscallOperand,
+  TooManyFdsError,
+  UnexpectedEofError,
+  UnexpectedFdsError,
+  UnsupportedPlatformError,
+} from './errors.ts';
+export { closeAll } from './close-all.ts';
+export { type FdLike, fdNumber } from './fd-like.ts';
+export { MAX_FILE_NAME_BYTES, type ReceivedFile } from './file-packet.ts';
+export { flockExclusive, type FlockOptions, flockShared, tryLock } from './lock/flock.ts';
+export { openFd } from './open-fd.ts';
+export { OwnedFd } from './owned-fd.ts';
+export { type PidfdInfo, pidfdInfo } from './pidfd/pidfd-info.ts';
+export { isPidfs, pidfdInode } from './pidfd/pidfd-inode.ts';
+export { pidfdOpen } from './pidfd/pidfd-open.ts';
+export { pidfdSendSignal } from './pidfd/pidfd-send-signal.ts';
+export { type PidfdSupport, probePidfd } from './pidfd/probe-pidfd.ts';
+export { signalName, signalNumber } from './pidfd/signal.ts';
+export { type PidfdState, pidfdState, waitPidfd } from './pidfd/wait-pidfd.ts';
+export { decodeWaitStatus, type WaitStatus } from './pidfd/wait-status.ts';
+export { isPin } from './pin/is-pin.ts';
+export { mountPrivately, unmountPrivately } from './pin/mount-privately.ts';
+export { openPin } from './pin/open-pin.ts';
+export { pinPidfd } from './pin/pin-pidfd.ts';
+export { unpin } from './pin/unpin.ts';
+export { Readiness, readiness } from './readiness/readiness.ts';
+export type { ReadinessKind, ReadyEvents } from './readiness/ready-events.ts';
+export { receiveFile } from './receive-file.ts';
+export { receiveFileBlocking } from './receive-file-blocking.ts';
+export { sendFile } from './send-file.ts';
+export { sendFileBlocking } from './send-file-blocking.ts';
+export {
+  NOTHING_YET,
+  type Packet,
+  type ReceiveOptions,
+  SeqpacketSocket,
+} from './seqpacket-socket.ts';
+export { socketpair, type SocketType } from './socketpair.ts';
+export { SyncSocket } from './sync-socket.ts';

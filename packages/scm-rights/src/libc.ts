@@ -1,0 +1,59 @@
+/** Entry point `./libc`: system calls on plain descriptor numbers, for code that owns its process. */
+export * from './libc/constants.ts';
+export * from './libc/syscall-number.ts';
+export {
+  koffiModulePath,
+  type Libc,
+  type LibcArgument,
+  type LibcFunction,
+  loadLibc,
+  type LoadLibcOptions,
+} from './libc/library.ts';
+export { attempt, attemptSyscall, invoke, invokeSyscall, lazyFunction } from './libc/invoke.ts';
+export { cString, cStringBytes } from './libc/c-string.ts';
+export { close } from './libc/close.ts';
+export { dup3 } from './libc/dup3.ts';
+export {
+  epollCreate,
+  epollCtl,
+  epollEventBuffer,
+  epollWait,
+  epollWaitAsync,
+  tryEpollCtl,
+} from './libc/epoll.ts';
+export {
+  decodeEpollEvents,
+  encodeEpollEvent,
+  EPOLL_EVENT_LAYOUT,
+  type EpollEvent,
+  type EpollEventLayout,
+  epollEventLayout,
+} from './libc/epoll-event.ts';
+export { eventfd, eventfdRead, eventfdWrite } from './libc/eventfd.ts';
+export { fcntlDupfd, fcntlGetfd, fcntlGetfl, fcntlSetfd, fcntlSetfl } from './libc/fcntl.ts';
+export { tryFlock } from './libc/flock.ts';
+export { socketType } from './libc/getsockopt.ts';
+export { memfdCreate } from './libc/memfd-create.ts';
+export { type MountAttr, mountSetattr } from './libc/mount-setattr.ts';
+export { moveMount } from './libc/move-mount.ts';
+export { open } from './libc/open.ts';
+export { openTree } from './libc/open-tree.ts';
+export { type PidfdGetInfo, pidfdGetInfo } from './libc/pidfd-get-info.ts';
+export { pidfdOpen } from './libc/pidfd-open.ts';
+export { pidfdSendSignal } from './libc/pidfd-send-signal.ts';
+export { pipe2 } from './libc/pipe2.ts';
+export { poll } from './libc/poll.ts';
+export { prctl } from './libc/prctl.ts';
+export { read } from './libc/read.ts';
+export { tryPeekLength } from './libc/recv.ts';
+export { type ReceivedMessage, recvmsg, type RecvmsgOptions, tryRecvmsg } from './libc/recvmsg.ts';
+export { sendmsg, type SendmsgOptions, trySendmsg } from './libc/sendmsg.ts';
+export { shutdown } from './libc/shutdown.ts';
+export { socketpair } from './libc/socketpair.ts';
+export { fstatfsType, statfsType } from './libc/statfs.ts';
+export { umount2 } from './libc/umount2.ts';
+export { type WaitedChild, waitid } from './libc/waitid.ts';
+export { write } from './libc/write.ts';
+export { receiveFileBlocking } from './receive-file-blocking.ts';
+export { sendFileBlocking } from './send-file-blocking.ts';
+export { isSyscallError, SyscallError, syscallError, type SyscallOperand } from './errors.ts';

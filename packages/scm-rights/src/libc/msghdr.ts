@@ -1,0 +1,71 @@
+import { encodeRightsInto } from '../cmsg/encode.ts';
+import { cmsgLen, cmsgSpace } from '../cmsg/layout.ts';
+import { SCM_MAX_FD } from './constants.ts';
+import { loadLibc } from './library.ts';
+
+/*
+ * One block, made once and reused by every synchronous call, which cannot overlap:
+ *
+ *   0  struct msghdr (56): name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48
+ *  56  struct iovec (16): base 0, len 8
+ *  72  control bytes, room for the most descriptors one message can have, and for one that the kernel adds
+ */
+const IOVEC = 56;
+const CONTROL = 72;
+const CONTROL_BYTES = cmsgSpace(4 * SCM_MAX_FD) + cmsgSpace(4);
+
+interface Block {
+  memory: Uint8Array;
+  view: DataView;
+  /** Address of the control bytes. */
+  control: bigint;
+}
+
+let block: Block | undefined;
+
+function useBlock(bytes: Uint8Array): Block {
+  if (block === undefined) {
+    const memory = Buffer.alloc(CONTROL + CONTROL_BYTES);
+    const view = new DataView(memory.buffer, memory.byteOffset, memory.length);
+    const address = loadLibc().address(memory);
+    view.setBigUint64(16, address + BigInt(IOVEC), true);
+    view.setBigUint64(24, 1n, true);
+    block = { memory, view, control: address + BigInt(CONTROL) };
+  }
+  const { view } = block;
+  // The address is good while the caller's frame holds `bytes`, which is as long as the call takes.
+  view.setBigUint64(IOVEC, bytes.length === 0 ? 0n : loadLibc().address(bytes), true);
+  view.setBigUint64(IOVEC + 8, BigInt(bytes.length), true);
+  view.setInt32(48, 0, true);
+  return block;
+}
+
+/** The header for sending `bytes` and `fds`; valid until the next use. */
+export function msghdrToSend(bytes: Uint8Array, fds: readonly number[]): Uint8Array {
+  const { memory, view, control } = useBlock(bytes);
+  const length = encodeRightsInto(memory.subarray(CONTROL), fds);
+  view.setBigUint64(32, length === 0 ? 0n : control, true);
+  view.setBigUint64(40, BigInt(length), true);
+  return memory;
+}
+
+/** The header for receiving into `bytes` with room for exactly `maxFds` descriptors; valid until the next use. */
+export function msghdrToReceive(bytes: Uint8Array, maxFds: number): Uint8Array {
+  const { memory, view, control } = useBlock(bytes);
+  // Without the padding: in a padded buffer an odd count would leave room for one more.
+  const length = maxFds === 0 ? 0 : cmsgLen(4 * maxFds);
+  memory.fill(0, CONTROL, CONTROL + length);
+  view.setBigUint64(32, length === 0 ? 0n : control, true);
+  view.setBigUint64(40, BigInt(length), true);
+  return memory;
+}
+
+/** What the kernel left in the header of the last receive. */
+export function receivedMsghdr(): { control: Uint8Array; flags: number } {
+  if (block === undefined) return { control: new Uint8Array(0), flags: 0 };
+  const length = block.view.getUint32(40, true);
+  return {
+    control: block.memory.subarray(CONTROL, CONTROL + length),
+    flags: block.view.getInt32(48, true),
+  };
+}
