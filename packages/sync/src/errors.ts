@@ -47,7 +47,7 @@ export function isPeerInitError(value: unknown): value is PeerInitError {
 export class JsonError extends SyncError {
   override readonly name: string = 'JsonError';
   /** Where in the text reading stopped, in UTF-16 units; absent when a value was being written. */
-  readonly offset?: number;
+  declare readonly offset?: number;
 
   constructor(message: string, hint: string, offset?: number) {
     super('ERR_SYNC_JSON', message, hint);
@@ -180,7 +180,7 @@ export class PeerInitError extends SyncError {
   /** The peer's message in full; empty when it sent none. */
   readonly text: string;
   /** The decoded argument with every extra member; absent when it could not be decoded. */
-  readonly arg?: InitErrorArg;
+  declare readonly arg?: InitErrorArg;
   /** The argument as it arrived. */
   readonly rawArg: string;
   /** What this end awaited when the error came. */

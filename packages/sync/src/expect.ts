@@ -18,8 +18,8 @@ export type ExpectOptions<File> = {
  * The caller owns the file that comes with it. A message of another type is refused with
  * UnexpectedTypeError after its file has been closed. procError, unless it is among the expected
  * types, becomes a thrown PeerInitError; end of file becomes EndOfSyncError. Whatever `receive`
- * of the channel throws passes through. If closing the refused file fails too, both errors are
- * kept in a SuppressedError.
+ * of the channel throws passes through. If closing the refused file fails too, an
+ * AggregateError keeps both, the refusal first.
  */
 export async function expectSync<File extends Disposable>(
   channel: SyncChannel<File>,
@@ -84,7 +84,13 @@ async function disposeRefused<File>(
     if (disposeFile === undefined) (file as File & Disposable)[Symbol.dispose]();
     else await disposeFile(file);
   } catch (failure) {
-    throw new SuppressedError(failure, refusal, `${refusal.message}; closing its file failed too`);
+    throw new AggregateError(
+      [refusal, failure],
+      `${refusal.message}; closing its file failed too`,
+      {
+        cause: failure,
+      },
+    );
   }
 }
 

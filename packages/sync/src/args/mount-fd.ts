@@ -27,10 +27,11 @@ const type: SyncType = 'procMountFd';
 
 /** The raw argument text. Throws InvalidArgError for an unknown way of opening. */
 export function encodeMountFd(arg: MountFdArg): string {
-  if (!mountFdTypes.includes(arg.type)) {
+  const opened: unknown = arg.type;
+  if (!mountFdTypes.some((known) => known === opened)) {
     throw new InvalidArgError(
       type,
-      `unknown type ${excerpt(`${arg.type}`)}`,
+      `unknown type ${excerpt(String(opened))}`,
       `Use ${mountFdTypes.join(' or ')}.`,
     );
   }

@@ -29,9 +29,28 @@ export type Handshake = {
   ended(): void;
 };
 
-/** A tracker at the first step of a table, for the end that the caller is. */
+/**
+ * A tracker at the first step of a table, for the end that the caller is.
+ * Throws RangeError for a table that leads to a step it does not have.
+ */
 export function createHandshake(table: HandshakeTable, end: SyncEnd): Handshake {
+  requireClosed(table);
   return new TableHandshake(table, end);
+}
+
+function requireClosed({ name, start, steps }: HandshakeTable): void {
+  if (!Object.hasOwn(steps, start)) {
+    throw new RangeError(`${name}: it starts at "${start}", which is not a step`);
+  }
+  for (const [step, { next }] of Object.entries(steps)) {
+    for (const target of Object.values(next)) {
+      if (!Object.hasOwn(steps, target)) {
+        throw new RangeError(
+          `${name}: the step "${step}" leads to "${target}", which is not a step`,
+        );
+      }
+    }
+  }
 }
 
 class TableHandshake implements Handshake {
@@ -90,9 +109,8 @@ class TableHandshake implements Handshake {
   }
 
   #rule(): HandshakeStep {
-    const rule = this.#table.steps[this.#step];
-    if (rule !== undefined) return rule;
-    throw new RangeError(`${this.#table.name} has no step "${this.#step}"`);
+    // requireClosed has shown that every step has its rule.
+    return this.#table.steps[this.#step] as HandshakeStep;
   }
 
   #fault(type: SyncType, sender: SyncEnd): HandshakeFault {
