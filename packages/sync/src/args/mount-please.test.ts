@@ -39,6 +39,36 @@ test('encodeMountPlease writes the newest layout unless told otherwise', () => {
   expect(encodeMountPlease(bind)).toBe(encodeMountPlease(bind, 'runc-1.5'));
 });
 
+test.each<[MountLayout, string]>([
+  ['runc-1.2', '"id_mapping":{"recursive":false,"userns_path":"/proc/1/ns/user"}}'],
+  ['runc-1.4', '"id_mapping":{"userns_path":"/proc/1/ns/user"}}'],
+  ['runc-1.5', '"id_mapping":{"userns_path":"/proc/1/ns/user"}}'],
+])('encodeMountPlease writes an id mapping without recursion in layout %s', (layout, end) => {
+  const id_mapping = {
+    recursive: false,
+    userns_path: '/proc/1/ns/user',
+    uid_mappings: [],
+    gid_mappings: [],
+  };
+  expect(encodeMountPlease({ ...bind, id_mapping }, layout).endsWith(end)).toBe(true);
+});
+
+test('encodeMountPlease writes members in the order of runc, whatever order they are given in', () => {
+  const mount: MountPleaseArg = {
+    id_mapping: {
+      gid_mappings: [{ size: 1, host_id: 2, container_id: 3 }],
+      uid_mappings: [],
+      userns_path: '',
+      recursive: true,
+    },
+    rec_attr: { Userns_fd: 4n, Propagation: 3n, Attr_clr: 2n, Attr_set: 1n },
+    ...bind,
+  };
+  expect(encodeMountPlease(mount)).toBe(
+    '{"source":"/src","destination":"/mnt","device":"bind","flags":20480,"rec_attr":{"Attr_set":1,"Attr_clr":2,"Propagation":3,"Userns_fd":4},"id_mapping":{"recursive":true,"gid_mappings":[{"container_id":3,"host_id":2,"size":1}]}}',
+  );
+});
+
 test('encodeMountPlease writes attributes in full and id maps in order', () => {
   const mount: MountPleaseArg = {
     ...bind,

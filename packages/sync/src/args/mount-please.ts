@@ -52,7 +52,8 @@ export type MountPleaseArg = {
 
 /**
  * Which members a runc release writes.
- * - `runc-1.2` (1.2 and 1.3): all of them but an absent id_mapping; absent lists are null
+ * - `runc-1.2` (1.2 and 1.3): all of them but an absent id_mapping; absent lists are null;
+ *   inside id_mapping always recursive, the others when not empty
  * - `runc-1.4`: only those that are not empty, beside source, destination and device
  * - `runc-1.5`: the same, and never relabel
  */
@@ -154,9 +155,9 @@ function everyMember(mount: MountPleaseArg): JsonObject {
     propagation_flags: mount.propagation_flags.length === 0 ? null : mount.propagation_flags,
     data: mount.data,
     relabel: mount.relabel,
-    rec_attr: mount.rec_attr ?? null,
+    rec_attr: recAttrMembers(mount) ?? null,
     extensions: mount.extensions,
-    id_mapping: idMappingMembers(mount),
+    id_mapping: idMappingMembers(mount, 'runc-1.2'),
   };
 }
 
@@ -170,20 +171,34 @@ function setMembers(mount: MountPleaseArg, layout: MountLayout): JsonObject {
     propagation_flags: nonEmpty(mount.propagation_flags),
     data: mount.data || undefined,
     relabel: layout === 'runc-1.5' ? undefined : mount.relabel || undefined,
-    rec_attr: mount.rec_attr,
+    rec_attr: recAttrMembers(mount),
     extensions: mount.extensions || undefined,
-    id_mapping: idMappingMembers(mount),
+    id_mapping: idMappingMembers(mount, layout),
   };
 }
 
-function idMappingMembers({ id_mapping }: MountPleaseArg): JsonObject | undefined {
+function recAttrMembers({ rec_attr }: MountPleaseArg): JsonObject | undefined {
+  if (rec_attr === undefined) return undefined;
+  const { Attr_set, Attr_clr, Propagation, Userns_fd } = rec_attr;
+  return { Attr_set, Attr_clr, Propagation, Userns_fd };
+}
+
+function idMappingMembers(
+  { id_mapping }: MountPleaseArg,
+  layout: MountLayout,
+): JsonObject | undefined {
   if (id_mapping === undefined) return undefined;
+  const { recursive } = id_mapping;
   return {
-    recursive: id_mapping.recursive,
+    recursive: layout === 'runc-1.2' ? recursive : recursive || undefined,
     userns_path: id_mapping.userns_path || undefined,
-    uid_mappings: nonEmpty(id_mapping.uid_mappings),
-    gid_mappings: nonEmpty(id_mapping.gid_mappings),
+    uid_mappings: nonEmpty(id_mapping.uid_mappings.map(idMapMembers)),
+    gid_mappings: nonEmpty(id_mapping.gid_mappings.map(idMapMembers)),
   };
+}
+
+function idMapMembers({ container_id, host_id, size }: MountIdMap): JsonObject {
+  return { container_id, host_id, size };
 }
 
 function nonEmpty<Item>(list: readonly Item[]): readonly Item[] | undefined {
