@@ -1,0 +1,114 @@
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path/posix';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LaunchError } from '../errors.ts';
+import { writeDeviceRules } from './devices-v1.ts';
+import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
+
+/**
+ * Makes the directories and sets what must hold before the first process enters.
+ *
+ * @throws LaunchError with step `cgroup`; directories made until then are removed
+ */
+export async function createCgroup(plan: CgroupPlan): Promise<void> {
+  try {
+    await Promise.all(plan.directories.map((directory) => createDirectory(directory, plan)));
+  } catch (cause) {
+    await removeCgroup(plan.directories.map((directory) => directory.path));
+    throw cause;
+  }
+}
+
+async function createDirectory(directory: CgroupDirectory, plan: CgroupPlan): Promise<void> {
+  const { path, version, controllers } = directory;
+  await step('mkdir', path, () => mkdir(path, { recursive: true }));
+  const members = await step('read', path, () => readFile(join(path, 'cgroup.procs'), 'utf8'));
+  if (members !== '') {
+    throw new LaunchError({
+      step: 'cgroup',
+      message: `use cgroup ${path}: it already holds processes`,
+      path,
+      hint: 'Choose another linux.cgroupsPath or id, or end what still runs in that cgroup.',
+    });
+  }
+  if (version === 1 && controllers.split(',').includes('cpuset')) await inheritCpuset(directory);
+  if (version === 1 && controllers.split(',').includes('devices') && plan.deviceRules) {
+    const { deviceRules } = plan;
+    await step('write', path, () => writeDeviceRules(path, deviceRules));
+  }
+}
+
+/** A new v1 cpuset is empty and refuses every process: each level takes its parent's CPUs and nodes. */
+async function inheritCpuset({ path, mountpoint }: CgroupDirectory): Promise<void> {
+  if (path === mountpoint) return;
+  await inheritCpuset({ path: dirname(path), mountpoint, version: 1, controllers: 'cpuset' });
+  for (const name of ['cpuset.cpus', 'cpuset.mems']) {
+    const file = join(path, name);
+    await step('write', file, async () => {
+      const own = await readFile(file, 'utf8');
+      if (own.trim() === '')
+        await writeFile(file, await readFile(join(dirname(path), name), 'utf8'));
+    });
+  }
+}
+
+/** Moves a process into every directory of the plan. @throws LaunchError with step `cgroup` */
+export async function enterCgroup(plan: CgroupPlan, pid: number): Promise<void> {
+  await Promise.all(
+    plan.directories.map(({ path }) => {
+      const file = join(path, 'cgroup.procs');
+      return step('write', file, () => writeFile(file, String(pid)));
+    }),
+  );
+}
+
+const removalAttempts = 20;
+
+/**
+ * Removes cgroup directories whose processes are gone. What is already gone is no error.
+ *
+ * A process leaves its cgroup a moment after its end is visible, so EBUSY is tried again for up
+ * to about a second.
+ *
+ * @returns the paths that are still in use
+ */
+export async function removeCgroup(paths: readonly string[]): Promise<string[]> {
+  const busy = await Promise.all(paths.map((path) => removeDirectory(path)));
+  return paths.filter((_, index) => busy[index]);
+}
+
+async function removeDirectory(path: string): Promise<boolean> {
+  for (let attempt = 0; attempt < removalAttempts; attempt++) {
+    try {
+      await rmdir(path);
+      return false;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return false;
+      if (code !== 'EBUSY') return true;
+      await sleep(5 * (attempt + 1));
+    }
+  }
+  return true;
+}
+
+async function step<T>(syscall: string, path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    const { code, errno } = cause as NodeJS.ErrnoException;
+    throw new LaunchError({
+      step: 'cgroup',
+      message: `${syscall} ${path}: ${code ?? String(cause)}`,
+      syscall,
+      path,
+      ...(errno === undefined ? {} : { errno }),
+      ...(code === undefined ? {} : { errnoCode: code }),
+      cause,
+      hint:
+        code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
+          ? 'Launch as root, or choose a linux.cgroupsPath that is delegated to this user.'
+          : 'Check that the cgroup file system is mounted and that linux.cgroupsPath fits it; see cgroups(7).',
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import { isSyscallError } from '@pilotlight/scm-rights';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  O_NOCTTY,
+  O_PATH,
+  O_RDWR,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+  RESOLVE_NO_SYMLINKS,
+} from '../syscall/constants.ts';
+import type { Syscall } from '../syscall/syscall.ts';
+import { CONSOLE_FD } from './child-fds.ts';
+
+/**
+ * Makes a pty in the container's own devpts, sends its master to whoever listens on the console
+ * socket, and takes the other side as standard streams, /dev/console and controlling terminal.
+ *
+ * After the pivot, so that the pty belongs to the container's instance of devpts; after setsid(2),
+ * because only a session leader without a terminal can take one.
+ */
+export function attachConsole(sys: Syscall, size: { height: number; width: number }): void {
+  const master = sys.openat2(AT_FDCWD, '/dev/ptmx', O_RDWR | O_NOCTTY, 0);
+  // By descriptor: a path below /dev/pts could have been replaced (CVE-2025-52565).
+  const terminal = sys.openPtyPeer(master);
+  if (size.height !== 0 && size.width !== 0) sys.setWindowSize(terminal, size.height, size.width);
+  mountConsole(sys, terminal);
+  sys.sendFile(CONSOLE_FD, '/dev/ptmx', master);
+  sys.close(master);
+  sys.close(CONSOLE_FD);
+  for (const fd of [0, 1, 2]) sys.dup3(terminal, fd, 0);
+  sys.close(terminal);
+  sys.setControllingTerminal(0);
+}
+
+function mountConsole(sys: Syscall, terminal: number): void {
+  try {
+    sys.close(sys.createFile(AT_FDCWD, '/dev/console', 0o600));
+  } catch (error) {
+    if (!isSyscallError(error, 'EEXIST')) throw error;
+  }
+  const place = sys.openat2(AT_FDCWD, '/dev/console', O_PATH, RESOLVE_NO_SYMLINKS);
+  const tree = sys.openTree(terminal, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  sys.moveMount(tree, place, '/dev/console');
+  sys.close(tree);
+  sys.close(place);
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import type { OciSpec } from './oci-spec.ts';
+
+// Unknown properties are dropped and are no error (config.md, Extensibility: a runtime MUST ignore
+// them); known properties that this version cannot honour are refused in refuse-unsupported.ts.
+
+const reachesKernel = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+/** A string that the kernel will see: a NUL byte would end it early, a lone surrogate become another character. */
+const kernelString = z.string().refine(reachesKernel, 'must be valid text without a NUL byte');
+const absolutePath = kernelString.refine(
+  (path) => path.startsWith('/'),
+  'must be an absolute path',
+);
+const uint32 = z.int().min(0).max(0xffff_ffff);
+const int64 = z.union([z.int(), z.bigint()]);
+const uint64 = z.union([z.int().min(0), z.bigint().min(0n).max(0xffff_ffff_ffff_ffffn)]);
+
+const capabilitySetsSchema = z.object({
+  bounding: z.array(z.string()).nullish(),
+  effective: z.array(z.string()).nullish(),
+  inheritable: z.array(z.string()).nullish(),
+  permitted: z.array(z.string()).nullish(),
+  ambient: z.array(z.string()).nullish(),
+});
+
+const rlimitSchema = z.object({
+  type: z.string(),
+  soft: uint64,
+  hard: uint64,
+});
+
+const processSchema = z.object({
+  terminal: z.boolean().optional(),
+  consoleSize: z.object({ height: uint32, width: uint32 }).optional(),
+  user: z
+    .object({
+      uid: uint32.optional(),
+      gid: uint32.optional(),
+      umask: uint32.optional(),
+      additionalGids: z.array(uint32).nullish(),
+      username: z.string().optional(),
+    })
+    .optional(),
+  args: z.array(kernelString).min(1, 'must name the program to run'),
+  env: z
+    .array(kernelString.refine((entry) => entry.indexOf('=') > 0, 'must have the form NAME=value'))
+    .nullish(),
+  cwd: absolutePath,
+  capabilities: capabilitySetsSchema.nullish(),
+  rlimits: z.array(rlimitSchema).nullish(),
+  noNewPrivileges: z.boolean().optional(),
+  oomScoreAdj: z.int().min(-1000).max(1000).optional(),
+  apparmorProfile: z.string().optional(),
+  selinuxLabel: z.string().optional(),
+  scheduler: z.unknown().optional(),
+  ioPriority: z.unknown().optional(),
+  execCPUAffinity: z.unknown().optional(),
+});
+
+const mountSchema = z.object({
+  destination: kernelString.min(1),
+  type: kernelString.optional(),
+  source: kernelString.optional(),
+  options: z.array(kernelString).nullish(),
+  uidMappings: z.array(z.unknown()).nullish(),
+  gidMappings: z.array(z.unknown()).nullish(),
+});
+
+const namespaceTypes = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup', 'user', 'time'] as const;
+
+const namespaceSchema = z.object({
+  type: z.enum(namespaceTypes),
+  path: kernelString.optional(),
+});
+
+const deviceRuleSchema = z.object({
+  allow: z.boolean(),
+  type: z.enum(['a', 'b', 'c']).optional(),
+  major: int64.optional(),
+  minor: int64.optional(),
+  access: z
+    .string()
+    .regex(/^[rwm]*$/, 'must consist of r, w and m')
+    .optional(),
+});
+
+const linuxSchema = z.object({
+  namespaces: z.array(namespaceSchema).nullish(),
+  cgroupsPath: kernelString.optional(),
+  resources: z.looseObject({ devices: z.array(deviceRuleSchema).nullish() }).nullish(),
+  maskedPaths: z.array(absolutePath).nullish(),
+  readonlyPaths: z.array(absolutePath).nullish(),
+  rootfsPropagation: z.string().optional(),
+  devices: z.array(z.unknown()).nullish(),
+  uidMappings: z.array(z.unknown()).nullish(),
+  gidMappings: z.array(z.unknown()).nullish(),
+  sysctl: z.record(z.string(), z.string()).nullish(),
+  seccomp: z.unknown().optional(),
+  mountLabel: z.string().optional(),
+  intelRdt: z.unknown().optional(),
+  personality: z.unknown().optional(),
+  timeOffsets: z.unknown().optional(),
+  netDevices: z.unknown().optional(),
+  memoryPolicy: z.unknown().optional(),
+});
+
+/** Checks a `config.json`: form and ranges, not yet whether fields fit each other. */
+export const ociSpecSchema: z.ZodType<OciSpec> = z.object({
+  ociVersion: z
+    .string()
+    .regex(/^1\.\d+\.\d+/, 'must be a 1.x version of the OCI runtime specification'),
+  process: processSchema,
+  root: z.object({ path: kernelString.min(1), readonly: z.boolean().optional() }),
+  hostname: kernelString.max(64, 'must be at most 64 bytes, see sethostname(2)').optional(),
+  domainname: kernelString.max(64, 'must be at most 64 bytes, see setdomainname(2)').optional(),
+  mounts: z.array(mountSchema).nullish(),
+  hooks: z.record(z.string(), z.array(z.unknown()).nullish()).nullish(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+  linux: linuxSchema.nullish(),
+});

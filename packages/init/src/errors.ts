@@ -1,0 +1,128 @@
+import type { WaitStatus } from '@pilotlight/scm-rights';
+
+const launchErrorMark = Symbol.for('@pilotlight/init.LaunchError');
+
+type InitErrorOptions = { cause?: unknown; hint?: string };
+
+/** The base of this package's own errors: a stable `code`, and a `hint` that says what to do. */
+export class InitPackageError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(code: string, message: string, { cause, hint }: InitErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** Thrown when `config.json` cannot be read, is not JSON, or breaks a rule of the specification. */
+export class InvalidConfigError extends InitPackageError {
+  /** Where in the configuration, for example `process.rlimits[0].soft`; empty for the whole. */
+  readonly field: string;
+
+  constructor(field: string, message: string, options?: InitErrorOptions) {
+    super('ERR_INIT_INVALID_CONFIG', message, options);
+    this.field = field;
+  }
+}
+
+/** Thrown when a valid configuration asks for something that this version would have to ignore. */
+export class UnsupportedConfigError extends InitPackageError {
+  readonly field: string;
+  /** Further fields that would be refused after this one. */
+  readonly others: readonly string[];
+
+  constructor(field: string, reason: string, others: readonly string[] = []) {
+    const more =
+      others.length === 0 ? '' : ` (and ${others.length} more: ${others.slice(0, 5).join(', ')})`;
+    super('ERR_INIT_UNSUPPORTED_CONFIG', `${field} is not supported: ${reason}${more}`, {
+      hint: `Remove ${field} from the configuration, or run this bundle with a runtime that honours it.`,
+    });
+    this.field = field;
+    this.others = others;
+  }
+}
+
+/** What is known of a failed launch; every part is data, the message is made from it. */
+export type LaunchFailure = {
+  /** The step that failed, one of the names in child/stages.ts or a step of the parent. */
+  step: string;
+  message: string;
+  syscall?: string;
+  /** Negative, as Node has it. */
+  errno?: number;
+  /** The errno's name, for example `ENOENT`. */
+  errnoCode?: string;
+  path?: string;
+  /** Index in the list of the configuration that the step works on, for example of `mounts`. */
+  index?: number;
+  hint?: string;
+  cause?: unknown;
+};
+
+/** Thrown when a launch fails after its configuration was accepted. Nothing of it is left behind. */
+export class LaunchError extends InitPackageError {
+  readonly step: string;
+  readonly syscall: string | undefined;
+  readonly errno: number | undefined;
+  readonly errnoCode: string | undefined;
+  readonly path: string | undefined;
+  readonly index: number | undefined;
+
+  constructor(failure: LaunchFailure) {
+    super('ERR_INIT_LAUNCH', failure.message, {
+      ...(failure.cause === undefined ? {} : { cause: failure.cause }),
+      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    });
+    Object.defineProperty(this, launchErrorMark, { value: true });
+    this.step = failure.step;
+    this.syscall = failure.syscall;
+    this.errno = failure.errno;
+    this.errnoCode = failure.errnoCode;
+    this.path = failure.path;
+    this.index = failure.index;
+  }
+}
+
+/** Whether `error` is a LaunchError of any copy of this package. */
+export function isLaunchError(error: unknown): error is LaunchError {
+  return typeof error === 'object' && error !== null && launchErrorMark in error;
+}
+
+/** Thrown when the process that forks children cannot be started, or fails its self-test. */
+export class ZygoteError extends InitPackageError {
+  /** What the zygote's process exited with, where it did. */
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, options: InitErrorOptions & { exitCode?: number } = {}) {
+    super('ERR_INIT_ZYGOTE', message, options);
+    this.exitCode = options.exitCode;
+  }
+}
+
+/** Thrown in place of an exit status that nobody can know any more. */
+export class UnknownExitError extends InitPackageError {
+  constructor(reason: string) {
+    super('ERR_INIT_UNKNOWN_EXIT', `the exit status is unknown: ${reason}`, {
+      hint: 'Linux 6.15 and newer keep the status with the pidfd.',
+    });
+  }
+}
+
+/** Thrown when a child ended before it reported its first step. */
+export class ChildDiedError extends InitPackageError {
+  readonly status: WaitStatus;
+
+  constructor(step: string, status: WaitStatus) {
+    const how =
+      status.signal === null
+        ? `exited with ${status.code}`
+        : `was killed by signal ${status.signal}`;
+    super('ERR_INIT_CHILD_DIED', `the child ${how} after step "${step}" without reporting why`, {
+      hint: 'Look for an out-of-memory kill in the kernel log; a security profile can also end a process this way.',
+    });
+    this.status = status;
+  }
+}

@@ -1,0 +1,125 @@
+import { type BorrowedFd, type FdLike, fdNumber } from '@pilotlight/scm-rights';
+import type { OciSpec } from '../config/oci-spec.ts';
+import { InvalidConfigError } from '../errors.ts';
+import { planLaunch } from '../plan/plan-launch.ts';
+import { inheritedLimits } from './inherited-limits.ts';
+import { LaunchedProcess } from './launched-process.ts';
+import { Launching } from './launching.ts';
+import type { LaunchPhase } from './phases.ts';
+import type { StdioOptions } from './stdio.ts';
+import type { WaitStatus } from '@pilotlight/scm-rights';
+import type { Zygote } from './zygote.ts';
+import { sharedZygote } from './zygote-process.ts';
+
+export type LaunchConfig = {
+  /** Names the container: its default cgroup, its keyring, messages. */
+  id: string;
+  /** Validated, see loadBundle and validateSpec. */
+  spec: OciSpec;
+  /** Absolute path of the bundle; relative paths in the specification start there. */
+  bundle: string;
+};
+
+export type LaunchOptions = {
+  /** Default: standard input from /dev/null, the others inherited. With a terminal it does not count. */
+  stdio?: StdioOptions;
+  /**
+   * A connected Unix stream socket that takes the master side of the pty, as runc's console
+   * socket does. Needed exactly when the specification wants a terminal. Stays the caller's.
+   */
+  consoleSocket?: FdLike;
+  /** What forks. Default: a process shared by all launches, started on first use. */
+  zygote?: Zygote;
+  /** Ends the launch; what was made until then is removed. Does not end a program that runs. */
+  signal?: AbortSignal;
+  /** Soft limit of open files where the specification sets none. Default 1024, as systemd's. */
+  nofileSoft?: number;
+  /**
+   * Called with the true status while the process is a zombie; it is reaped when the promise
+   * settles. Whoever wants never to lose a status writes it down here.
+   */
+  onExit?: (status: WaitStatus) => Promise<void> | void;
+};
+
+/** A child that has done everything but run its program; it waits for `run`. */
+export interface PreparedLaunch {
+  readonly id: string;
+  /** In this process's pid namespace; no handle. */
+  readonly pid: number;
+  /** Open until the launch is aborted, or the process has ended or is detached. */
+  readonly pidfd: BorrowedFd;
+  /** What `removeCgroup` must be given once the process is gone, if nobody here does it. */
+  readonly cgroupPaths: readonly string[];
+  readonly phases: readonly LaunchPhase[];
+  /**
+   * Opens the gate. Resolves when the program runs.
+   *
+   * @throws LaunchError when it could not be run; the child is reaped and its cgroup removed then
+   */
+  run(): Promise<LaunchedProcess>;
+  /** Kills and reaps the child and removes what was made for it. */
+  abort(): Promise<void>;
+}
+
+/**
+ * Does everything up to the moment before the program runs: nothing of it has run yet, and the
+ * child waits. Persist what must be known of it, then `run`.
+ *
+ * @throws InvalidConfigError, UnsupportedConfigError before anything is done
+ * @throws LaunchError when a step fails; nothing is left behind
+ * @throws ZygoteError when children cannot be forked here
+ */
+export async function prepareLaunch(
+  config: LaunchConfig,
+  options: LaunchOptions = {},
+): Promise<PreparedLaunch> {
+  options.signal?.throwIfAborted();
+  const plan = planLaunch({ ...config, inheritedLimits: inheritedLimits(options.nofileSoft) });
+  requireConsole(plan.terminal, options.consoleSocket);
+  const zygote = options.zygote ?? (await sharedZygote());
+  const launching = new Launching(plan, zygote, options);
+  await launching.prepare();
+  return {
+    id: plan.id,
+    pid: launching.child.pid,
+    pidfd: launching.child.pidfd.borrow(),
+    cgroupPaths: launching.cgroupPaths,
+    phases: launching.clock.phases,
+    async run() {
+      await launching.run();
+      return new LaunchedProcess(launching, options.onExit);
+    },
+    abort: () => launching.abort(),
+  };
+}
+
+/**
+ * Launches a container or a sandboxed command. Resolves when its program runs.
+ *
+ * @throws as prepareLaunch
+ */
+export async function launch(
+  config: LaunchConfig,
+  options: LaunchOptions = {},
+): Promise<LaunchedProcess> {
+  const prepared = await prepareLaunch(config, options);
+  return prepared.run();
+}
+
+function requireConsole(terminal: boolean, socket: FdLike | undefined): void {
+  if (terminal && socket === undefined) {
+    throw new InvalidConfigError(
+      'process.terminal',
+      'process.terminal: the terminal has nowhere to go without a console socket',
+      { hint: 'Give a console socket, or set process.terminal to false.' },
+    );
+  }
+  if (!terminal && socket !== undefined) {
+    throw new InvalidConfigError(
+      'process.terminal',
+      'process.terminal: a console socket was given, but the configuration wants no terminal',
+      { hint: 'Set process.terminal to true, or leave the console socket away.' },
+    );
+  }
+  if (socket !== undefined) fdNumber(socket);
+}

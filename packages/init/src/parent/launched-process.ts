@@ -1,0 +1,78 @@
+import type { Readable, Writable } from 'node:stream';
+import {
+  type BorrowedFd,
+  isSyscallError,
+  pidfdSendSignal,
+  type WaitStatus,
+} from '@pilotlight/scm-rights';
+import type { Launching } from './launching.ts';
+import type { LaunchPhase } from './phases.ts';
+
+/** A program that runs, held by its pidfd. */
+export class LaunchedProcess implements AsyncDisposable {
+  readonly id: string;
+  /** In this process's pid namespace. It is no handle: signal through this object. */
+  readonly pid: number;
+  /** Open until the process has ended or is detached. */
+  readonly pidfd: BorrowedFd;
+  readonly cgroupPaths: readonly string[];
+  readonly phases: readonly LaunchPhase[];
+  /** The other ends of the streams that were asked for as `pipe`; null for the others. */
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /**
+   * How it ended; settles once it is reaped and its cgroup is removed. Rejects if `onExit` did:
+   * the process is reaped all the same. Never settles after `detach`.
+   */
+  readonly exited: Promise<WaitStatus>;
+  readonly #launching: Launching;
+
+  constructor(launching: Launching, onExit?: (status: WaitStatus) => Promise<void> | void) {
+    this.#launching = launching;
+    this.id = launching.plan.id;
+    this.pid = launching.child.pid;
+    this.pidfd = launching.child.pidfd.borrow();
+    this.cgroupPaths = launching.cgroupPaths;
+    this.phases = launching.clock.phases;
+    this.stdin = launching.stdio.stdin;
+    this.stdout = launching.stdio.stdout;
+    this.stderr = launching.stdio.stderr;
+    this.exited = this.#watch(onExit);
+    // Who does not ask for the status is not told of an onExit that failed.
+    this.exited.catch(() => undefined);
+  }
+
+  async #watch(onExit?: (status: WaitStatus) => Promise<void> | void): Promise<WaitStatus> {
+    const status = await this.#launching.child.ended;
+    try {
+      await onExit?.(status);
+    } finally {
+      await this.#launching.finish();
+    }
+    return status;
+  }
+
+  /** Sends a signal; a process that has already ended is no error. @throws SyscallError for a signal that does not exist */
+  signal(signal: NodeJS.Signals | number): void {
+    const { pidfd } = this.#launching.child;
+    if (pidfd.closed) return;
+    try {
+      pidfdSendSignal(pidfd, signal);
+    } catch (error) {
+      if (!isSyscallError(error, 'ESRCH')) throw error;
+    }
+  }
+
+  /** Stops watching and closes our descriptors; the program runs on, and this object no longer learns its end. */
+  detach(): void {
+    this.#launching.detach();
+  }
+
+  /** Kills the process and waits until it is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#launching.child.pidfd.closed) return;
+    this.signal('SIGKILL');
+    await this.exited.catch(() => undefined);
+  }
+}

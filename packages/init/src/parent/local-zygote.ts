@@ -1,0 +1,54 @@
+import { decodeWaitStatus, fdNumber, OwnedFd, readiness } from '@pilotlight/scm-rights';
+import { canForkHere, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
+import { ZygoteError } from '../errors.ts';
+import { type ChildFds, type ForkingProcess, forkingProcess } from '../syscall/forking-process.ts';
+import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
+
+/**
+ * Lets this process fork itself, without a zygote beside it: for a command line that launches one
+ * container and ends. Its children are its own; they outlive it.
+ *
+ * @throws ZygoteError when Node was started without the flags that make forking safe
+ */
+export function localZygote(): Zygote {
+  if (!canForkHere()) {
+    throw new ZygoteError('this Node process cannot fork itself: it runs with other V8 threads', {
+      hint: `Start node with ${requiredZygoteFlags.join(' ')}, or use a zygote process.`,
+    });
+  }
+  let prepared: ForkingProcess | undefined;
+  return {
+    async fork({ cloneFlags, fds, cgroup }: ForkRequest): Promise<ForkedChild> {
+      prepared ??= forkingProcess();
+      const forking = prepared;
+      const numbers: Partial<Record<string, number>> = {};
+      for (const [role, fd] of Object.entries(fds)) numbers[role] = fdNumber(fd);
+      // A pool thread inside a call could hold a lock of libc, which the child would wait for forever.
+      await readiness.quiesce();
+      const { pid, pidfd } = forking.fork({
+        cloneFlags,
+        fds: numbers as ChildFds,
+        ...(cgroup === undefined ? {} : { cgroupFd: fdNumber(cgroup) }),
+      });
+      const owned = new OwnedFd(pidfd);
+      const watch = new AbortController();
+      const ended = readiness
+        .wait(owned, 'readable', { signal: watch.signal })
+        .then(() => decodeWaitStatus(forking.peek(owned.fd)));
+      // Whoever forgets the child does not look at this promise any more.
+      ended.catch(() => undefined);
+      return {
+        pid,
+        pidfd: owned,
+        ended,
+        async reap() {
+          forking.reap(owned.fd);
+        },
+        forget: () => watch.abort(),
+      };
+    },
+    async close() {
+      prepared = undefined;
+    },
+  };
+}

@@ -1,0 +1,294 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import {
+  decodeWaitStatus,
+  fdNumber,
+  NOTHING_YET,
+  type OwnedFd,
+  pidfdInfo,
+  SeqpacketSocket,
+  socketpair,
+  syscallError,
+  waitPidfd,
+  type WaitStatus,
+} from '@pilotlight/scm-rights';
+import { UnknownExitError, ZygoteError } from '../errors.ts';
+import { koffiModulePath } from '../syscall/koffi-module.ts';
+import type { ZygoteEvent, ZygoteRequest } from '../zygote/protocol.ts';
+import { optionalZygoteFlags, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
+import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
+
+export type ZygoteOptions = {
+  /** The Node binary. Default: this process's own. */
+  nodePath?: string;
+  /** How long it may take to be ready, in milliseconds. Default 15 000. */
+  timeoutMs?: number;
+};
+
+const defaultTimeoutMs = 15_000;
+/** Node's status for a command line it does not understand. */
+const EXIT_BAD_FLAG = 9;
+
+/**
+ * Starts a zygote: a Node process with the flags that make forking safe and an empty environment.
+ *
+ * It is ready after its self-test, some 50 ms later, and ends with this process or with `close`.
+ *
+ * @throws ZygoteError when it cannot be started or its Node cannot be forked
+ */
+export async function startZygote(options: ZygoteOptions = {}): Promise<Zygote> {
+  try {
+    return await ZygoteProcess.start([...requiredZygoteFlags, ...optionalZygoteFlags], options);
+  } catch (error) {
+    if (!(error instanceof ZygoteError) || error.exitCode !== EXIT_BAD_FLAG) throw error;
+    return ZygoteProcess.start(requiredZygoteFlags, options);
+  }
+}
+
+let shared: Promise<Zygote> | undefined;
+
+/** The zygote that launches of this process use when they name none; started on first use, again if it ended. */
+export function sharedZygote(): Promise<Zygote> {
+  if (shared === undefined) {
+    const starting = ZygoteProcess.startShared();
+    shared = starting;
+    // A start that failed, or an end, makes the next launch try again.
+    starting.then(
+      (zygote) => zygote.gone.then(() => void (shared = undefined)),
+      () => void (shared = undefined),
+    );
+  }
+  return shared;
+}
+
+type Waiting = { resolve(pid: number): void; reject(error: unknown): void };
+type Living = {
+  pidfd: OwnedFd;
+  ended: PromiseWithResolvers<WaitStatus>;
+  reaped: PromiseWithResolvers<void>;
+};
+
+class ZygoteProcess implements Zygote {
+  readonly #process: ChildProcess;
+  readonly #requests: SeqpacketSocket;
+  readonly #events: Socket;
+  readonly #forks = new Map<number, Waiting>();
+  readonly #living = new Map<number, Living>();
+  #nextToken = 1;
+  #ended: ZygoteError | undefined;
+  readonly gone: Promise<void>;
+
+  static async startShared(): Promise<ZygoteProcess> {
+    return (await startZygote()) as ZygoteProcess;
+  }
+
+  static async start(flags: readonly string[], options: ZygoteOptions): Promise<ZygoteProcess> {
+    const [ours, theirs] = socketpair('seqpacket');
+    const file = fileURLToPath(import.meta.resolve('@pilotlight/init/zygote'));
+    const koffi = koffiModulePath();
+    let child: ChildProcess;
+    try {
+      child = spawn(
+        options.nodePath ?? process.execPath,
+        [...flags, file, ...(koffi === undefined ? [] : [koffi])],
+        {
+          // An empty environment: NODE_OPTIONS and its kin must not reach it, nor secrets of ours.
+          env: {},
+          cwd: '/',
+          // Its own session: a terminal's signals are for the user's program, not for it.
+          detached: true,
+          stdio: ['ignore', 'ignore', 'inherit', theirs.fd, 'pipe'],
+        },
+      );
+    } finally {
+      theirs.close();
+    }
+    const zygote = new ZygoteProcess(child, new SeqpacketSocket(ours));
+    try {
+      await zygote.#becomeReady(options.timeoutMs ?? defaultTimeoutMs);
+    } catch (error) {
+      await zygote.close();
+      throw error;
+    }
+    return zygote;
+  }
+
+  #ready: { resolve(): void; reject(error: ZygoteError): void } | undefined;
+
+  private constructor(child: ChildProcess, requests: SeqpacketSocket) {
+    this.#process = child;
+    this.#requests = requests;
+    this.#events = child.stdio[4] as Socket;
+    this.gone = new Promise((resolve) => {
+      child.once('error', (cause) => this.#end(null, cause, resolve));
+      child.once('exit', (code) => this.#end(code, undefined, resolve));
+    });
+    const lines = createInterface({ input: this.#events, crlfDelay: Infinity });
+    lines.on('line', (line) => this.#take(JSON.parse(line) as ZygoteEvent));
+    // Its end is told by the process's own exit; a reset stream adds nothing.
+    this.#events.on('error', () => undefined);
+  }
+
+  async #becomeReady(timeoutMs: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#ready = { resolve, reject };
+    if (this.#ended !== undefined) reject(this.#ended);
+    const timer = setTimeout(() => {
+      reject(
+        new ZygoteError(`the zygote was not ready after ${timeoutMs} ms`, {
+          hint: 'The machine may be overloaded; allow a longer timeoutMs.',
+        }),
+      );
+    }, timeoutMs);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#ready = undefined;
+    }
+    this.#holdEventLoopWhileBusy();
+  }
+
+  async fork({ cloneFlags, fds, cgroup }: ForkRequest): Promise<ForkedChild> {
+    if (this.#ended !== undefined) throw this.#ended;
+    const token = this.#nextToken++;
+    const roles = Object.keys(fds) as (keyof typeof fds)[];
+    const numbers = roles.map((role) => fdNumber(fds[role]!));
+    const request: ZygoteRequest = {
+      op: 'fork',
+      token,
+      cloneFlags,
+      roles: cgroup === undefined ? roles : [...roles, 'cgroup'],
+    };
+    if (cgroup !== undefined) numbers.push(fdNumber(cgroup));
+
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#forks.set(token, { resolve, reject });
+    this.#holdEventLoopWhileBusy();
+    try {
+      await this.#send(request, numbers);
+    } catch (cause) {
+      this.#forks.delete(token);
+      this.#holdEventLoopWhileBusy();
+      throw this.#ended ?? cause;
+    }
+    const pid = await promise;
+    const { pidfd, ended } = this.#living.get(token)!;
+    return {
+      pid,
+      pidfd,
+      ended: ended.promise,
+      reap: () => this.#reap(token),
+      forget: () => this.#forget(token),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#requests.close();
+    if (this.#process.exitCode === null && this.#process.signalCode === null) await this.gone;
+    this.#events.destroy();
+  }
+
+  async #send(request: ZygoteRequest, fds: readonly number[] = []): Promise<void> {
+    await this.#requests.send(Buffer.from(JSON.stringify(request)), fds);
+  }
+
+  async #reap(token: number): Promise<void> {
+    const living = this.#living.get(token);
+    if (living === undefined) return;
+    if (this.#ended === undefined) {
+      await this.#send({ op: 'reap', token });
+      await living.reaped.promise;
+    }
+    this.#forget(token);
+  }
+
+  #forget(token: number): void {
+    this.#living.delete(token);
+    this.#holdEventLoopWhileBusy();
+  }
+
+  #take(event: ZygoteEvent): void {
+    switch (event.event) {
+      case 'ready':
+        return this.#ready?.resolve();
+      case 'unfit':
+        return this.#ready?.reject(
+          new ZygoteError(`this Node cannot be forked: ${event.reason}`, {
+            hint: 'Use a released Node 22.18 or newer from nodejs.org, on glibc or musl.',
+          }),
+        );
+      case 'forked':
+        return this.#takeForked(event.token, event.pid);
+      case 'failed': {
+        const { errno, syscall, hint, token } = event;
+        this.#forks
+          .get(token)
+          ?.reject(syscallError(errno, syscall, hint === undefined ? {} : { hint }));
+        this.#forks.delete(token);
+        return this.#holdEventLoopWhileBusy();
+      }
+      case 'exited':
+        return this.#living.get(event.token)?.ended.resolve(decodeWaitStatus(event.status));
+      case 'reaped':
+        return this.#living.get(event.token)?.reaped.resolve();
+    }
+  }
+
+  /** The pidfd was sent before its announcement, so it is there. */
+  #takeForked(token: number, pid: number): void {
+    const waiting = this.#forks.get(token);
+    this.#forks.delete(token);
+    const packet = this.#requests.tryReceive({ maxFds: 1 });
+    const pidfd = packet === NOTHING_YET ? undefined : packet?.fds[0];
+    if (pidfd === undefined) {
+      waiting?.reject(new ZygoteError('the zygote announced a pidfd and sent none'));
+      return;
+    }
+    const ended = Promise.withResolvers<WaitStatus>();
+    // Whoever forgets the child does not look at this promise any more.
+    ended.promise.catch(() => undefined);
+    this.#living.set(token, { pidfd, ended, reaped: Promise.withResolvers() });
+    waiting?.resolve(pid);
+  }
+
+  #end(code: number | null, cause: unknown, resolve: () => void): void {
+    const why = cause === undefined ? `ended with ${code ?? 'a signal'}` : 'could not be started';
+    this.#ended = new ZygoteError(`the zygote ${why}`, {
+      ...(cause === undefined ? {} : { cause }),
+      hint: 'The next launch starts another one. If it keeps ending, look at its messages on standard error.',
+      ...(code === null ? {} : { exitCode: code }),
+    });
+    this.#ready?.reject(this.#ended);
+    for (const waiting of this.#forks.values()) waiting.reject(this.#ended);
+    this.#forks.clear();
+    for (const living of this.#living.values()) {
+      // An orphan now: whoever inherited it reaps it, and its pidfd keeps the status from then on.
+      living.reaped.resolve();
+      statusOfOrphan(living.pidfd).then(living.ended.resolve, living.ended.reject);
+    }
+    resolve();
+  }
+
+  /** A zygote that has nothing to tell must not keep its user's program from ending. */
+  #holdEventLoopWhileBusy(): void {
+    const busy = this.#forks.size > 0 || this.#living.size > 0;
+    if (busy) {
+      this.#process.ref();
+      this.#events.ref();
+    } else {
+      this.#process.unref();
+      this.#events.unref();
+    }
+  }
+}
+
+async function statusOfOrphan(pidfd: OwnedFd): Promise<WaitStatus> {
+  await waitPidfd(pidfd, { until: 'reaped' });
+  const { exit } = pidfdInfo(pidfd);
+  if (exit === undefined)
+    throw new UnknownExitError('the zygote died and this kernel keeps no exit status');
+  return exit;
+}

@@ -1,0 +1,32 @@
+import type { FdLike, OwnedFd, WaitStatus } from '@pilotlight/scm-rights';
+import type { ChildFdRole } from '../zygote/protocol.ts';
+
+/** One child to be forked. Descriptors are borrowed: the child gets copies, the caller closes its own. */
+export type ForkRequest = {
+  /** New namespaces, as clone3(2) takes them. */
+  cloneFlags: number;
+  fds: Partial<Record<ChildFdRole, FdLike>> & Record<Exclude<ChildFdRole, 'console'>, FdLike>;
+  /** Directory of a v2 cgroup that the child starts in. */
+  cgroup?: FdLike;
+};
+
+/** A forked child, from its first moment to its reaping. */
+export interface ForkedChild {
+  /** In this process's pid namespace. It is no handle: use the pidfd. */
+  readonly pid: number;
+  /** Owned by whoever asked for the fork. */
+  readonly pidfd: OwnedFd;
+  /** The child has ended and is still a zombie: its pid belongs to nobody else until `reap`. */
+  readonly ended: Promise<WaitStatus>;
+  /** Lets the kernel forget the child; resolves when it has. Call after `ended`, once. */
+  reap(): Promise<void>;
+  /** Stops watching; the child lives on, and whoever inherits it reaps it. */
+  forget(): void;
+}
+
+/** Something that forks: a process of ours, or this very process. */
+export interface Zygote {
+  fork(request: ForkRequest): Promise<ForkedChild>;
+  /** Ends it. Children that run stay alive; nobody here learns their status. */
+  close(): Promise<void>;
+}

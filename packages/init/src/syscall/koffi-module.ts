@@ -1,0 +1,1 @@
+export { koffiModulePath } from '@pilotlight/scm-rights/libc';

@@ -1,0 +1,152 @@
+// The zygote: a small process that forks children on request and reaps them. It runs no event
+// loop, so nothing asynchronous can ever be under way when it forks; it waits in epoll_wait(2).
+import { isSyscallError } from '@pilotlight/scm-rights';
+import {
+  close,
+  epollCreate,
+  epollCtl,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLLIN,
+  epollWait,
+  loadLibc,
+  recvmsg,
+  sendmsg,
+  waitid,
+  WNOHANG,
+  WNOWAIT,
+} from '@pilotlight/scm-rights/libc';
+import { runChild } from '../child/run-child.ts';
+import type { ChildFds } from '../child/child-fds.ts';
+import { createLinuxSyscall } from '../syscall/linux.ts';
+import type { Syscall } from '../syscall/syscall.ts';
+import { createForker, type Forker } from './forker.ts';
+import {
+  EVENT_FD,
+  type ForkRequestPacket,
+  REQUEST_FD,
+  type ZygoteEvent,
+  type ZygoteRequest,
+} from './protocol.ts';
+import { selfTest } from './self-test.ts';
+import { warmUpChild } from './warm-up.ts';
+
+const maxRequestBytes = 4096;
+const maxEvents = 64;
+/** Marks the request socket in the epoll set; children are marked by their token, which starts at 1. */
+const REQUESTS = 0n;
+
+type Child = { pidfd: number };
+
+class ZygoteLoop {
+  readonly #sys: Syscall;
+  readonly #forker: Forker;
+  readonly #epoll: number = epollCreate();
+  readonly #children = new Map<number, Child>();
+  readonly #packet = Buffer.alloc(maxRequestBytes);
+
+  constructor(sys: Syscall, forker: Forker) {
+    this.#sys = sys;
+    this.#forker = forker;
+    epollCtl(this.#epoll, EPOLL_CTL_ADD, REQUEST_FD, { events: EPOLLIN, data: REQUESTS });
+  }
+
+  /** Until the parent hangs up. */
+  run(): void {
+    for (;;) {
+      for (const { data } of epollWait(this.#epoll, maxEvents, -1)) {
+        if (data !== REQUESTS) this.#reportExit(Number(data));
+        else if (!this.#takeRequest()) return;
+      }
+    }
+  }
+
+  /** @returns false at end of file */
+  #takeRequest(): boolean {
+    const { length, fds } = recvmsg(REQUEST_FD, this.#packet);
+    if (length === 0) return false;
+    try {
+      const request = JSON.parse(this.#packet.toString('utf8', 0, length)) as ZygoteRequest;
+      if (request.op === 'fork') this.#fork(request, fds);
+      else this.#reap(request.token);
+    } finally {
+      // Ours were copies for the child, which has its own by now. Kept, they would hide end of file.
+      for (const fd of fds) close(fd);
+    }
+    return true;
+  }
+
+  #fork({ token, cloneFlags, roles }: ForkRequestPacket, fds: readonly number[]): void {
+    const byRole: Partial<Record<string, number>> = {};
+    for (const [position, role] of roles.entries()) byRole[role] = fds[position]!;
+    const { cgroup, ...childFds } = byRole;
+    try {
+      const sys = this.#sys;
+      const { pid, pidfd } = this.#forker.fork({
+        cloneFlags,
+        ...(cgroup === undefined ? {} : { cgroupFd: cgroup }),
+        child: () => runChild(sys, childFds as ChildFds),
+      });
+      this.#children.set(token, { pidfd });
+      epollCtl(this.#epoll, EPOLL_CTL_ADD, pidfd, { events: EPOLLIN, data: BigInt(token) });
+      // First the descriptor, then its announcement.
+      sendmsg(REQUEST_FD, Buffer.from(String(token)), { fds: [pidfd] });
+      say({ event: 'forked', token, pid });
+    } catch (error) {
+      if (!isSyscallError(error)) throw error;
+      const { errno, syscall, hint } = error;
+      say({ event: 'failed', token, errno, syscall, hint });
+    }
+  }
+
+  /** Looks at the status and leaves the zombie: the parent says when it may go. */
+  #reportExit(token: number): void {
+    const child = this.#children.get(token);
+    if (child === undefined) return;
+    const ended = waitid(child.pidfd, WNOHANG | WNOWAIT);
+    if (ended === undefined) return;
+    // Before the pidfd is closed: registered, it would live on in children that copied it.
+    epollCtl(this.#epoll, EPOLL_CTL_DEL, child.pidfd);
+    say({ event: 'exited', token, status: ended.status });
+  }
+
+  #reap(token: number): void {
+    const child = this.#children.get(token);
+    if (child === undefined) return;
+    this.#children.delete(token);
+    waitid(child.pidfd, WNOHANG);
+    close(child.pidfd);
+    say({ event: 'reaped', token });
+  }
+}
+
+const libc = loadLibc(process.argv[2] === undefined ? {} : { koffiModule: process.argv[2] });
+const sys = createLinuxSyscall(libc);
+
+function say(event: ZygoteEvent): void {
+  sys.writeAll(EVENT_FD, Buffer.from(`${JSON.stringify(event)}\n`), 'the event stream');
+}
+
+function main(): void {
+  const forker = createForker(libc);
+  const unfit = selfTest(sys, forker);
+  if (unfit !== undefined) {
+    say({ event: 'unfit', reason: unfit });
+    return;
+  }
+  warmUpChild();
+  say({ event: 'ready' });
+  new ZygoteLoop(sys, forker).run();
+}
+
+let exitCode = 0;
+try {
+  main();
+} catch (error) {
+  // EPIPE: the parent is gone, which is how a zygote usually ends.
+  if (!isSyscallError(error, 'EPIPE')) {
+    exitCode = 70;
+    process.stderr.write(`pilotlight zygote: ${String(error)}\n`);
+  }
+}
+sys.exit(exitCode);

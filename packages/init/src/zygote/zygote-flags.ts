@@ -1,0 +1,20 @@
+/**
+ * What Node must be started with for a process that forks itself.
+ *
+ * - `--single-threaded`: no garbage collection and no compilation on other threads
+ * - `--gc-global`: no scavenger, which would still post work to a thread
+ * - `--v8-pool-size=1`: the smallest pool (0 would mean "by number of CPUs"); idle, it holds no lock
+ */
+export const requiredZygoteFlags: readonly string[] = [
+  '--single-threaded',
+  '--gc-global',
+  '--v8-pool-size=1',
+];
+
+/** Worth having: code of the child stays compiled, and one thread less. */
+export const optionalZygoteFlags: readonly string[] = ['--no-flush-bytecode', '--disable-sigusr1'];
+
+/** Whether this very process was started so that it can fork itself. */
+export function canForkHere(execArgv: readonly string[] = process.execArgv): boolean {
+  return requiredZygoteFlags.every((flag) => execArgv.includes(flag));
+}
