@@ -40,7 +40,9 @@ export class BorrowedFd {
   static {
     // What console.log and a debugger show.
     Object.defineProperty(BorrowedFd.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-      value: BorrowedFd.prototype.toString,
+      value(this: BorrowedFd): string {
+        return this.toString();
+      },
     });
   }
 }

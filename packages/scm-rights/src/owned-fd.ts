@@ -81,7 +81,9 @@ export class OwnedFd implements Disposable {
   static {
     // What console.log and a debugger show.
     Object.defineProperty(OwnedFd.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-      value: OwnedFd.prototype.toString,
+      value(this: OwnedFd): string {
+        return this.toString();
+      },
     });
   }
 }

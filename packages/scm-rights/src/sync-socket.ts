@@ -14,6 +14,7 @@ import { closeAll } from './close-all.ts';
 import { isScmRightsError, isSyscallError } from './errors.ts';
 import { type FdLike, fdNumber } from './fd-like.ts';
 import { decodeFile, encodeFileName } from './file-packet.ts';
+import { fcntlGetfd } from './libc/fcntl.ts';
 import { OwnedFd } from './owned-fd.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { SeqpacketSocket } from './seqpacket-socket.ts';
@@ -44,6 +45,7 @@ export interface ReceivedSyncFile extends ReceivedSync<OwnedFd> {
 export class SyncSocket implements SyncChannel<OwnedFd>, Disposable {
   readonly #socket: SeqpacketSocket;
   readonly #receives: ReceiveQueue<ReceivedSyncFile | undefined, undefined>;
+  #lastSend: Promise<void> = Promise.resolve();
 
   /** Takes over the socket. A descriptor that is no SOCK_SEQPACKET socket: SocketTypeError. */
   constructor(socket: SeqpacketSocket | OwnedFd) {
@@ -67,20 +69,23 @@ export class SyncSocket implements SyncChannel<OwnedFd>, Disposable {
   async send(message: SyncMessage, file?: OwnedFd | NamedFile): Promise<void> {
     if (this.closed) throw new ChannelClosedError('send');
     const packet = encodePacket(agreeFileFlag(message, file !== undefined));
-    if (file === undefined) {
-      await this.#deliver(message, this.#socket.send(packet));
-      return;
-    }
     const named = file instanceof OwnedFd ? { name: '', fd: file } : file;
-    const name = encodeFileName(named.name);
-    fdNumber(named.fd);
-    // Both are queued before anything else can be: nothing comes between them.
-    const [sent, fileSent] = await Promise.allSettled([
-      this.#socket.send(packet),
-      this.#socket.send(name, [named.fd]),
-    ]);
-    if (sent.status === 'fulfilled' && fileSent.status === 'rejected') this.close();
-    await this.#deliver(message, Promise.all([settled(sent), settled(fileSent)]));
+    const name = named === undefined ? undefined : encodeFileName(named.name);
+    // One message at a time: nothing may come between a packet and its file.
+    const turn = this.#lastSend;
+    const sending = turn.then(() => this.#transmit(packet, name, named?.fd));
+    this.#lastSend = sending.catch(() => {});
+    try {
+      await sending;
+    } catch (cause) {
+      if (isSyscallError(cause, 'EPIPE') || isSyscallError(cause, 'ECONNRESET')) {
+        throw new PeerGoneError(message.type, { cause });
+      }
+      if (isScmRightsError(cause, 'ERR_SCM_SOCKET_CLOSED')) {
+        throw new ChannelClosedError('send', { cause });
+      }
+      throw cause;
+    }
   }
 
   /** See `SyncChannel.receive`. The caller closes the file. */
@@ -103,17 +108,20 @@ export class SyncSocket implements SyncChannel<OwnedFd>, Disposable {
     this.close();
   }
 
-  async #deliver(message: SyncMessage, sending: Promise<unknown>): Promise<void> {
+  async #transmit(
+    packet: Uint8Array,
+    name: Uint8Array | undefined,
+    fd: FdLike | undefined,
+  ): Promise<void> {
+    if (name === undefined || fd === undefined) return this.#socket.send(packet);
+    // EBADF now, while nothing is sent, rather than between the two packets.
+    fcntlGetfd(fdNumber(fd));
+    await this.#socket.send(packet);
     try {
-      await sending;
-    } catch (cause) {
-      if (isSyscallError(cause, 'EPIPE') || isSyscallError(cause, 'ECONNRESET')) {
-        throw new PeerGoneError(message.type, { cause });
-      }
-      if (isScmRightsError(cause, 'ERR_SCM_SOCKET_CLOSED')) {
-        throw new ChannelClosedError('send', { cause });
-      }
-      throw cause;
+      await this.#socket.send(name, [fd]);
+    } catch (error) {
+      this.close();
+      throw error;
     }
   }
 
@@ -161,9 +169,4 @@ function malformed(reason: string, cause?: unknown): MalformedPacketError {
     false,
     cause === undefined ? undefined : { cause },
   );
-}
-
-async function settled<T>(result: PromiseSettledResult<T>): Promise<T> {
-  if (result.status === 'rejected') throw result.reason;
-  return result.value;
 }
