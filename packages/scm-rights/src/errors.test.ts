@@ -30,6 +30,15 @@ describe('syscallError', () => {
   });
 });
 
+describe('hint', () => {
+  it('syscallError has the hint for call and errno, for errno, or that of the caller', () => {
+    expect(syscallError(1, 'open_tree', 3).hint).toMatch(/CAP_SYS_ADMIN/);
+    expect(syscallError(24, 'open', '/x').hint).toMatch(/RLIMIT_NOFILE/);
+    expect(syscallError(24, 'open', { path: '/x', hint: 'mine' }).hint).toBe('mine');
+    expect('hint' in syscallError(2, 'open', '/x')).toBe(false);
+  });
+});
+
 describe('isSyscallError', () => {
   it('isSyscallError recognises an error of another copy of the package', () => {
     const foreign = Object.assign(new Error('x'), {

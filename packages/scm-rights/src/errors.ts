@@ -55,7 +55,7 @@ export class SyscallError extends ScmRightsError {
           ? { fd: operand }
           : (operand ?? {});
     const [code, text] = describeErrno(number);
-    const hint = about.hint ?? HINTS[code];
+    const hint = about.hint ?? HINTS[`${syscall} ${code}`] ?? HINTS[code];
     super(code, `${syscall}${describeOperand(about)}: ${code} (${text})`, {
       ...(hint === undefined ? {} : { hint }),
       ...(cause === undefined ? {} : { cause }),
@@ -320,7 +320,18 @@ const LINUX_ERRNO: ReadonlyMap<number, readonly [string, string]> = new Map([
   [-125, ['ECANCELED', 'operation canceled']],
 ]);
 
+const MOUNT_HINT =
+  'Give the process CAP_SYS_ADMIN in the user namespace that owns its mount namespace.';
+
+/** By call and errno, or by errno alone. */
 const HINTS: Readonly<Record<string, string>> = {
+  'open_tree EPERM': MOUNT_HINT,
+  'move_mount EPERM': MOUNT_HINT,
+  'mount_setattr EPERM': MOUNT_HINT,
+  'umount2 EPERM': MOUNT_HINT,
+  'open_tree EINVAL': 'A pidfd can be mounted since Linux 6.14.',
+  'waitid ECHILD':
+    'Only the parent can wait; others read the status with pidfdInfo, since Linux 6.15.',
   EMFILE: 'Close descriptors or raise RLIMIT_NOFILE.',
   ETOOMANYREFS:
     'Too many descriptors are in flight for this user: let receivers catch up, or raise RLIMIT_NOFILE.',

@@ -304,6 +304,28 @@ describe('recvmsg', () => {
     closeAll(fds);
   });
 
+  it('recvmsg closes the descriptors that SO_PASSPIDFD adds', async () => {
+    const SO_PASSPIDFD = 76;
+    await withoutFdLeak(() => {
+      const [a, b] = socketpair('seqpacket');
+      using _a = a;
+      using _b = b;
+      using file = openFd('/dev/null', 0);
+      const setsockopt = loadLibc().func('setsockopt', 'int', [
+        'int',
+        'int',
+        'int',
+        'void *',
+        'uint',
+      ]);
+      expect(setsockopt(b.fd, 1, SO_PASSPIDFD, new Int32Array([1]), 4)).toBe(0);
+      sendmsg(a.fd, bytes('x'), { fds: [file.fd] });
+      const { fds } = recvmsg(b.fd, new Uint8Array(1));
+      expect(fds).toHaveLength(1);
+      closeAll(fds);
+    });
+  });
+
   it('recvmsg refuses an impossible number of descriptors', () => {
     expect(() => recvmsg(0, new Uint8Array(1), { maxFds: 254 })).toThrow(/maxFds/);
   });

@@ -16,16 +16,18 @@ import { isSelfBind, mountAt, type MountInfo, parseMountInfo } from './mount-inf
 
 /**
  * Makes `dir` a private mount of itself, so that pins in it do not spread into other mount namespaces; Linux 5.12,
- * CAP_SYS_ADMIN. Does nothing if it already is a mount that shares nothing.
+ * CAP_SYS_ADMIN. Does nothing if it already is a mount that shares nothing; a shared mount of somebody else is covered.
  *
  * One caller at a time per directory: hold a lock, or the second mount hides pins on the first. Throws SyscallError.
  */
 export function mountPrivately(dir: string): void {
   const path = realpathSync(dir);
-  const mount = mountAt(readMounts(), path);
-  if (mount !== undefined) {
-    // Also finishes what a caller began that ended between the two steps below.
-    if (mount.shared) makePrivate(path);
+  const mounts = readMounts();
+  const mount = mountAt(mounts, path);
+  if (mount !== undefined && !mount.shared) return;
+  if (mount !== undefined && isSelfBind(mounts, mount)) {
+    // Finishes what a caller began that ended between the two steps below.
+    makePrivate(path);
     return;
   }
   using tree = new OwnedFd(openTree(AT_FDCWD, path, OPEN_TREE_CLONE), `detached mount of ${path}`);

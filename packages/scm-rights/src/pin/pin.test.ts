@@ -1,11 +1,20 @@
 import { strictEqual } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MNT_DETACH } from '../libc/constants.ts';
+import {
+  AT_FDCWD,
+  MNT_DETACH,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  OPEN_TREE_CLONE,
+} from '../libc/constants.ts';
+import { mountSetattr } from '../libc/mount-setattr.ts';
+import { moveMount } from '../libc/move-mount.ts';
+import { openTree } from '../libc/open-tree.ts';
+import { OwnedFd } from '../owned-fd.ts';
 import { umount2 } from '../libc/umount2.ts';
 import { pidfdInfo } from '../pidfd/pidfd-info.ts';
 import { pidfdOpen } from '../pidfd/pidfd-open.ts';
@@ -122,6 +131,37 @@ describe.skipIf(!support.pins)('pins (need Linux 6.15 and CAP_SYS_ADMIN)', () =>
     expect(unmountPrivately(dir)).toBe(true);
   });
 });
+
+describe.skipIf(!support.pins)('mountPrivately (needs CAP_SYS_ADMIN)', () => {
+  it("mountPrivately covers somebody else's shared mount and leaves it shared", () => {
+    dir = mkdtempSync(join(tmpdir(), 'shared-'));
+    const MS_SHARED = 0x100000;
+    mountPrivately(dir);
+    // Bound once more, so that what is covered is not the directory's own mount of its parent's.
+    const inner = join(dir, 'inner');
+    const other = join(dir, 'other');
+    mkdirSync(inner);
+    mkdirSync(other);
+    {
+      using tree = new OwnedFd(openTree(AT_FDCWD, other, OPEN_TREE_CLONE));
+      moveMount(tree.fd, '', AT_FDCWD, inner, MOVE_MOUNT_F_EMPTY_PATH);
+    }
+    mountSetattr(AT_FDCWD, inner, 0, { propagation: MS_SHARED });
+    mountPrivately(inner);
+    expect(sharing(inner)).toEqual([true, false]);
+    expect(unmountPrivately(inner)).toBe(true);
+    expect(sharing(inner)).toEqual([true]);
+    umount2(inner);
+    expect(unmountPrivately(dir)).toBe(true);
+    rmSync(dir, { recursive: true });
+  });
+});
+
+function sharing(path: string): boolean[] {
+  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
+    .filter(({ mountPoint }) => mountPoint === path)
+    .map(({ shared }) => shared);
+}
 
 describe('mount-info', () => {
   const text = [
