@@ -3,7 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig, type UserConfig } from 'tsdown';
 
+/** Resolves to the sources in tests and editors. */
 const SOURCE = '@pilotlight/source';
+/** Resolved by nobody: what only ever runs as it was built, such as a program that we start. */
+const BUILT_FROM = '@pilotlight/built-from';
 
 type ExportTarget = string | Record<string, string>;
 
@@ -17,7 +20,7 @@ const cjs: Record<string, string> = {};
 
 for (const target of Object.values(manifest.exports)) {
   if (typeof target === 'string') continue;
-  const source = target[SOURCE];
+  const source = target[SOURCE] ?? target[BUILT_FROM];
   const output = target['default'];
   if (source === undefined || output === undefined) continue;
   const name = output.replace(/^\.\/dist\//, '').replace(/\.(js|cjs)$/, '');
