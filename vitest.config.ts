@@ -24,6 +24,7 @@ export default defineConfig({
         },
       },
     ],
+    reporters: ['default', './scripts/closing-reporter.ts'],
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -1,7 +1,7 @@
 import { decodeWaitStatus, fdNumber, OwnedFd, readiness } from '@pilotlight/scm-rights';
 import { canForkHere, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
 import { ZygoteError } from '../errors.ts';
-import { type ChildFds, type ForkingProcess, forkingProcess } from '../syscall/forking-process.ts';
+import { type ChildFds, type ForkingProcess, forkingProcess } from '../zygote/forking-process.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
 
 /**

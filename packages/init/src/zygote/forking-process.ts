@@ -1,8 +1,8 @@
 import { loadLibc, waitid, WNOHANG, WNOWAIT } from '@pilotlight/scm-rights/libc';
 import type { ChildFds } from '../child/child-fds.ts';
 import { runChild } from '../child/run-child.ts';
-import { createForker, type Fork } from '../zygote/forker.ts';
-import { createLinuxSyscall } from './linux.ts';
+import { createForker, type Fork } from './forker.ts';
+import { createLinuxSyscall } from '../syscall/linux.ts';
 
 export type { ChildFds } from '../child/child-fds.ts';
 
