@@ -1,0 +1,195 @@
+const STORE_ERROR = Symbol.for('@pilotlight/process-store/error');
+
+interface StoreErrorOptions {
+  hint: string;
+  cause?: unknown;
+}
+
+/** What every error of this package has: a stable `code`, and a `hint` that says what to do. */
+export class StoreError extends Error {
+  override readonly name: string = 'StoreError';
+  /** Stable across releases; safe to compare. */
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(code: string, message: string, { hint, cause }: StoreErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause });
+    Object.defineProperty(this, STORE_ERROR, { value: true });
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** Whether `error` comes from any copy of this package; with `code`, only if it carries that code. */
+export function isStoreError(error: unknown, code?: string): error is StoreError {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    STORE_ERROR in error &&
+    (code === undefined || (error as { code?: unknown }).code === code)
+  );
+}
+
+/** Thrown when a text cannot be the id of a process. */
+export class InvalidIdError extends StoreError {
+  override readonly name: string = 'InvalidIdError';
+  constructor(received: unknown, reason: string) {
+    const shown = typeof received === 'string' ? excerpt(received) : typeof received;
+    super('ERR_STORE_INVALID_ID', `use ${shown} as an id: it ${reason}`, {
+      hint: 'Use 1 to 255 of the characters A-Z a-z 0-9 _ + - . and neither "." nor "..".',
+    });
+  }
+}
+
+/** Thrown by `launch` when the id is taken, whether its process still runs or not. */
+export class IdInUseError extends StoreError {
+  override readonly name: string = 'IdInUseError';
+  readonly id: string;
+  constructor(id: string, root: string) {
+    super('ERR_STORE_ID_IN_USE', `reserve id ${id} in ${root}: it is in use`, {
+      hint: `Choose another id, or delete ${id} first.`,
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown when there is no record of that id, or no longer the one a handle was made for. */
+export class NotFoundError extends StoreError {
+  override readonly name: string = 'NotFoundError';
+  readonly id: string;
+  constructor(id: string, root: string, existing: readonly string[]) {
+    super('ERR_STORE_NOT_FOUND', `find process ${id} in ${root}: there is no such record`, {
+      hint: describeExisting(existing),
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown by `delete` when the process, or another one in its cgroup, has not ended. */
+export class NotStoppedError extends StoreError {
+  override readonly name: string = 'NotStoppedError';
+  readonly id: string;
+  readonly state: string;
+  constructor(id: string, state: string, detail: string) {
+    super('ERR_STORE_NOT_STOPPED', `delete ${id}: ${detail}`, {
+      hint: 'Wait for its end, signal it, or delete with force, which kills it first.',
+    });
+    this.id = id;
+    this.state = state;
+  }
+}
+
+/** Thrown when a signal is for a process that has already ended. */
+export class NotRunningError extends StoreError {
+  override readonly name: string = 'NotRunningError';
+  readonly id: string;
+  constructor(id: string, signal: string | number, how: string) {
+    super('ERR_STORE_NOT_RUNNING', `send ${signal} to ${id}: ${how}`, {
+      hint: 'Nothing is left to signal; delete the record when it is no longer needed.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown when a killed process did not end before the deadline. */
+export class StillAliveError extends StoreError {
+  override readonly name: string = 'StillAliveError';
+  readonly id: string;
+  constructor(id: string, pid: number, deadlineMs: number) {
+    super(
+      'ERR_STORE_STILL_ALIVE',
+      `delete ${id}: process ${pid} was killed but is not reaped after ${deadlineMs} ms`,
+      {
+        hint: `See /proc/${pid}/stat: D waits in the kernel, Z waits for its parent. Try again later; the record is kept.`,
+      },
+    );
+    this.id = id;
+  }
+}
+
+/** Thrown when a file of a record is missing, is not JSON, or breaks its schema. The file is left as it is. */
+export class BadRecordError extends StoreError {
+  override readonly name: string = 'BadRecordError';
+  readonly path: string;
+  constructor(path: string, reason: string, cause?: unknown) {
+    super('ERR_STORE_BAD_RECORD', `read record ${path}: ${reason}`, {
+      hint: 'The file was damaged or written by something else. Look at it, then restore it or remove its folder by hand.',
+      ...(cause === undefined ? {} : { cause }),
+    });
+    this.path = path;
+  }
+}
+
+/** Thrown when a directory cannot serve as store root. */
+export class RootError extends StoreError {
+  override readonly name: string = 'RootError';
+  readonly path: string;
+  constructor(path: string, message: string, options: StoreErrorOptions) {
+    super('ERR_STORE_ROOT', message, options);
+    this.path = path;
+  }
+}
+
+/** Thrown when another holds a lock of the store for longer than we wait. */
+export class BusyError extends StoreError {
+  override readonly name: string = 'BusyError';
+  constructor(what: string, deadlineMs: number, cause: unknown) {
+    super('ERR_STORE_BUSY', `lock ${what}: another process still holds it after ${deadlineMs} ms`, {
+      hint: 'A launch or a removal is under way there. Try again; /proc/locks names the holder.',
+      cause,
+    });
+  }
+}
+
+/** Thrown when the fate of a process cannot be seen from the namespaces of this one. Nothing is recorded then. */
+export class ForeignNamespaceError extends StoreError {
+  override readonly name: string = 'ForeignNamespaceError';
+  readonly id: string;
+  constructor(action: string, id: string) {
+    super(
+      'ERR_STORE_FOREIGN_NAMESPACE',
+      `${action} ${id}: it was launched in another pid or mount namespace, and cannot be seen from here`,
+      { hint: 'Run the command in the namespaces of the launcher, for example with nsenter(1).' },
+    );
+    this.id = id;
+  }
+}
+
+/** Thrown when something failed and the clean-up after it failed as well; `cause` is what failed first. */
+export class CleanupError extends StoreError {
+  override readonly name: string = 'CleanupError';
+  /** What the clean-up ran into. */
+  readonly failures: readonly unknown[];
+  constructor(action: string, first: unknown, failures: readonly unknown[]) {
+    const rest = failures.map(messageOf).join('; ');
+    super('ERR_STORE_CLEANUP', `${action}: ${messageOf(first)}; and then, cleaning up: ${rest}`, {
+      hint: 'The cause tells why it failed. What could not be removed is named in the message.',
+      cause: first,
+    });
+    this.failures = failures;
+  }
+}
+
+/** The errno name of an error of Node or of scm-rights, if it has one. */
+export function errnoCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}
+
+/** The text of an error, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function excerpt(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
+
+const SHOWN = 10;
+
+function describeExisting(ids: readonly string[]): string {
+  if (ids.length === 0) return 'The store is empty; check that its root is the one you mean.';
+  const more = ids.length > SHOWN ? ` and ${ids.length - SHOWN} more` : '';
+  return `These exist: ${ids.slice(0, SHOWN).join(', ')}${more}.`;
+}

@@ -1,0 +1,194 @@
+import type { FileHandle } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { LaunchOptions, OciSpec } from '@pilotlight/init';
+import { pidfdInode, pinPidfd, type WaitStatus } from '@pilotlight/scm-rights';
+import { type JsonValue, stringifyExactJson } from '@pilotlight/sync';
+import { openDirectory } from '../disk/open-directory.ts';
+import { writeOnce } from '../disk/write-once.ts';
+import { CleanupError, StoreError } from '../errors.ts';
+import { recordFiles } from '../layout.ts';
+import type { LockedRecord } from '../record/lock-record.ts';
+import { formatProcRecord, type ProcRecord, type Tier } from '../record/proc-record.ts';
+import { generateRecordId, parseRecordId } from '../record/record-id.ts';
+import { removeRecord } from '../record/remove-record.ts';
+import type { SpecRecord } from '../record/spec-record.ts';
+import { here } from '../supervision/here.ts';
+import { recordExit } from '../supervision/record-exit.ts';
+import { readStartTicks } from '../supervision/start-ticks.ts';
+import { removeCgroups } from './cgroups.ts';
+import { LiveProcess } from './live-process.ts';
+import { reserveRecord } from './reserve-record.ts';
+import type { Prepared, StoreContext } from './store-context.ts';
+
+/** What to launch, and with which streams; see `LaunchOptions` of @pilotlight/init for the latter. */
+export interface LaunchRequest extends Omit<LaunchOptions, 'onExit'> {
+  /** 1 to 255 of `A-Z a-z 0-9 _ + - .`; generated when left out. */
+  id?: string;
+  spec: OciSpec;
+  /** The bundle's directory; relative paths in the specification start there. */
+  bundle: string;
+}
+
+/** A launch that came through: what was recorded, and the running program. */
+export interface LaunchedRecord {
+  spec: SpecRecord;
+  proc: ProcRecord;
+  live: LiveProcess;
+}
+
+/**
+ * Launches and records, in the one order that loses nothing: no program runs that is not recorded and, in tier A, pinned;
+ * whatever of us dies in between.
+ *
+ * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, BusyError, and the errors of
+ * `prepareLaunch`.
+ */
+export async function launch(
+  context: StoreContext,
+  request: LaunchRequest,
+): Promise<LaunchedRecord> {
+  const id = request.id === undefined ? generateRecordId() : parseRecordId(request.id);
+  const { signal } = request;
+  signal?.throwIfAborted();
+  const { prepareLaunch, validateSpec } = await import('@pilotlight/init');
+  const spec: SpecRecord = {
+    schema: 1,
+    id,
+    bundle: resolve(request.bundle),
+    createdAt: new Date().toISOString(),
+    spec: validateSpec(request.spec),
+  };
+  const launcher = context.launcher ?? prepareLaunch;
+  const { lock, tier } = await context.root.enterToLaunch(signal);
+  using _rootLock = lock;
+  // Both locks are kept to the end: a free record lock means that no launcher is alive.
+  await using record = await reserveRecord(context.root, id, signal);
+  const attempt = new LaunchAttempt(context, record, spec, tier);
+  let launched: LaunchedRecord;
+  try {
+    launched = await attempt.run(launcher, request);
+  } catch (error) {
+    throw await attempt.undo(error);
+  }
+  context.live.set(id, launched.live);
+  await context.at('started');
+  return launched;
+}
+
+class LaunchAttempt {
+  readonly #context: StoreContext;
+  readonly #record: LockedRecord;
+  readonly #spec: SpecRecord;
+  readonly #tier: Tier;
+  #directory: FileHandle | undefined;
+  #prepared: Prepared | undefined;
+  #released = false;
+  #running = false;
+
+  constructor(context: StoreContext, record: LockedRecord, spec: SpecRecord, tier: Tier) {
+    this.#context = context;
+    this.#record = record;
+    this.#spec = spec;
+    this.#tier = tier;
+  }
+
+  async run(
+    launcher: NonNullable<StoreContext['launcher']>,
+    request: LaunchRequest,
+  ): Promise<LaunchedRecord> {
+    const { at } = this.#context;
+    const { directory, pinPath } = this.#record;
+    const { id: _id, spec: _spec, bundle: _bundle, ...options } = request;
+    await at('reserved');
+    const text = `${stringifyExactJson(this.#spec as unknown as JsonValue)}\n`;
+    await writeOnce(directory, recordFiles.spec, text);
+    await at('specified');
+
+    const prepared = await this.#prepare(launcher, options);
+    await at('prepared');
+
+    // Nothing may be executed before the two below are done.
+    if (this.#tier === 'A') {
+      pinPidfd(prepared.pidfd, pinPath);
+      await at('pinned');
+    }
+    const proc = this.#describe(prepared);
+    await writeOnce(directory, recordFiles.proc, formatProcRecord(proc));
+    await at('recorded');
+
+    request.signal?.throwIfAborted();
+    await writeOnce(directory, recordFiles.released, '');
+    this.#released = true;
+    await at('released');
+    this.#running = true;
+    const launched = await prepared.run();
+    const live = new LiveProcess(this.#spec.id, launched, this.#directory!);
+    return { spec: this.#spec, proc, live };
+  }
+
+  /** Removes what was made; returns what to throw. */
+  async undo(error: unknown): Promise<unknown> {
+    const failures: unknown[] = [];
+    const prepared = this.#prepared;
+    const attempts = [
+      // A failed run has done that itself.
+      async () => this.#running || prepared?.abort(),
+      async () => removeCgroups(prepared?.cgroupPaths ?? []),
+      async () => this.#directory?.close(),
+      async () => removeRecord(this.#context.root.layout, this.#record),
+    ];
+    for (const attempt of attempts) {
+      await attempt().catch((failure: unknown) => failures.push(failure));
+    }
+    if (failures.length === 0) return error;
+    return new CleanupError(`launch ${this.#spec.id}`, error, failures);
+  }
+
+  async #prepare(
+    launcher: NonNullable<StoreContext['launcher']>,
+    options: LaunchOptions,
+  ): Promise<Prepared> {
+    // One of its own, which stays open when the locks are released: the exit is written through it.
+    this.#directory = await openDirectory(this.#record.path);
+    const { id, spec, bundle } = this.#spec;
+    this.#prepared = await launcher(
+      { id, spec: spec as unknown as OciSpec, bundle },
+      { ...options, onExit: (status) => this.#recordExit(status) },
+    );
+    return this.#prepared;
+  }
+
+  #describe({ pid, pidfd, cgroupPaths }: Prepared): ProcRecord {
+    // Safe to read by number: the child is not reaped while its launcher holds it.
+    const startTicks = readStartTicks(pid);
+    if (startTicks === undefined) {
+      throw new StoreError('ERR_STORE_VANISHED', `record process ${pid}: it is gone already`, {
+        hint: 'Something reaped the child before its launcher did; do not wait for any child.',
+      });
+    }
+    const { bootId, namespaces } = here();
+    return {
+      schema: 1,
+      id: this.#spec.id,
+      pid,
+      startTicks,
+      bootId,
+      pidfsIno: pidfdInode(pidfd) ?? null,
+      tier: this.#tier,
+      gate: 'held',
+      bundle: this.#spec.bundle,
+      cgroupPaths: [...cgroupPaths],
+      namespaces,
+      recordedAt: new Date().toISOString(),
+    };
+  }
+
+  /** Called while the process is a zombie: it is not reaped before this is on disk. */
+  async #recordExit(status: WaitStatus): Promise<void> {
+    const { id } = this.#spec;
+    const cgroupPaths = this.#prepared?.cgroupPaths ?? [];
+    const subject = { id, released: this.#released, cgroupPaths };
+    const exitedAt = new Date().toISOString();
+    await recordExit(this.#directory!, subject, { status, source: 'parent', exitedAt });
+  }
+}

@@ -1,0 +1,106 @@
+import { BusyError, errnoCode, NotFoundError, RootError } from '../errors.ts';
+import { deriveState, type ProcessState } from '../record/derive-state.ts';
+import { parseRecordId } from '../record/record-id.ts';
+import type { StoreRoot } from '../root/store-root.ts';
+import {
+  notFound,
+  type ProcessFacts,
+  type RecordView,
+  viewRecord,
+  withRecord,
+} from './view-record.ts';
+
+/** A record and the state that follows from it now. */
+export interface LoadedRecord {
+  facts: ProcessFacts;
+  state: ProcessState;
+}
+
+/** Loads one record, finishing on the way what a crash left of it. Throws InvalidIdError, NotFoundError, BadRecordError, BusyError. */
+export async function load(root: StoreRoot, id: string): Promise<LoadedRecord> {
+  const loaded = await loadUnless(root, parseRecordId(id), undefined);
+  if (loaded === undefined) throw await notFound(root, id);
+  return loaded;
+}
+
+/** What a listing found. */
+export interface LoadedList {
+  loaded: LoadedRecord[];
+  problems: { id: string; problem: Error }[];
+}
+
+/** How many records are read at the same time; each has a few files open. */
+const AT_ONCE = 16;
+
+/** Loads all records, sorted by id. Launches under way are left out; what cannot be read is reported and left alone. */
+export async function loadAll(root: StoreRoot): Promise<LoadedList> {
+  const list: LoadedList = { loaded: [], problems: [] };
+  const ids = await root.ids();
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    const batch = ids.slice(start, start + AT_ONCE);
+    const results = await Promise.allSettled(batch.map((id) => loadListed(root, id)));
+    for (const [index, result] of results.entries()) {
+      const id = batch[index] ?? '';
+      if (result.status === 'rejected') list.problems.push({ id, problem: toError(result.reason) });
+      else if (result.value !== undefined) list.loaded.push(result.value);
+    }
+  }
+  return list;
+}
+
+async function loadListed(root: StoreRoot, id: string): Promise<LoadedRecord | undefined> {
+  try {
+    // Do not wait for a lock: what is being changed shows up in the next listing.
+    return await loadUnless(root, parseRecordId(id), 0);
+  } catch (error) {
+    // Deleted since the folder was read.
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+async function loadUnless(
+  root: StoreRoot,
+  id: string,
+  deadlineMs: number | undefined,
+): Promise<LoadedRecord | undefined> {
+  const view = await viewRecord(root, id, undefined, (seen) => ({
+    loaded: toLoaded(seen),
+    unfinished: isUnfinished(seen),
+  }));
+  if (!view.unfinished) return view.loaded;
+  try {
+    return await withRecord(
+      root,
+      id,
+      undefined,
+      toLoaded,
+      deadlineMs === undefined ? {} : { deadlineMs },
+    );
+  } catch (error) {
+    // Busy: whoever holds the lock finishes it. Not ours to write: then somebody else has to.
+    if (error instanceof BusyError && deadlineMs !== undefined) return view.loaded;
+    if (view.loaded !== undefined && isRefusal(error)) return view.loaded;
+    throw error;
+  }
+}
+
+function toLoaded({ facts, seen }: Pick<RecordView, 'facts' | 'seen'>): LoadedRecord | undefined {
+  return facts === undefined ? undefined : { facts, state: deriveState(facts, seen?.kind) };
+}
+
+/** Whether recovery has something to do: a launch that may be dead, an end to record, a pin to remove. */
+function isUnfinished({ facts, seen }: RecordView): boolean {
+  if (facts === undefined) return true;
+  if (facts.exit !== undefined) return facts.pinFile;
+  return seen?.kind === 'ended' || seen?.kind === 'lost';
+}
+
+function isRefusal(error: unknown): boolean {
+  const code = errnoCode(error instanceof RootError ? error.cause : error);
+  return code === 'EROFS' || code === 'EACCES' || code === 'EPERM';
+}
+
+function toError(value: unknown): Error {
+  return value instanceof Error ? value : new Error(String(value));
+}

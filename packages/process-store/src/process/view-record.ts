@@ -1,0 +1,167 @@
+import type { FileHandle } from 'node:fs/promises';
+import { openDirectory } from '../disk/open-directory.ts';
+import { inside } from '../disk/write-once.ts';
+import { BadRecordError, errnoCode, NotFoundError } from '../errors.ts';
+import { recordFiles } from '../layout.ts';
+import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
+import type { ExitRecord } from '../record/exit-record.ts';
+import type { ProcRecord } from '../record/proc-record.ts';
+import { type RecordFacts, readFacts } from '../record/read-facts.ts';
+import { type SpecSummary, summarizeSpec, type SpecRecord } from '../record/spec-record.ts';
+import type { StoreRoot } from '../root/store-root.ts';
+import { here } from '../supervision/here.ts';
+import { type Observation, observe } from '../supervision/observe.ts';
+import { recover } from '../supervision/recover.ts';
+
+const LOCK_DEADLINE_MS = 10_000;
+
+/** A record of a process, complete. */
+export interface ProcessFacts extends RecordFacts {
+  spec: SpecRecord;
+  proc: ProcRecord;
+  exit: ExitRecord | undefined;
+  summary: SpecSummary;
+}
+
+/** Which of the processes that had an id in turn is meant; two with the same id never agree in these. */
+export type Generation = Pick<ProcRecord, 'pid' | 'startTicks' | 'bootId'>;
+
+/** A record as it stands, looked at without any lock. */
+export interface RecordView {
+  /** The folder, open: it stays this record's whatever happens to the name. */
+  directory: FileHandle;
+  /** Undefined while a launch has not recorded its process, or died before it could. */
+  facts: ProcessFacts | undefined;
+  /** What the kernel says, if there is no exit. */
+  seen: Observation | undefined;
+}
+
+/**
+ * Looks at a record and hands it to `use`; closes what it opened for that.
+ *
+ * With `generation` only at that process: a later one of the same id is not found. Throws NotFoundError, BadRecordError.
+ */
+export async function viewRecord<T>(
+  root: StoreRoot,
+  id: string,
+  generation: Generation | undefined,
+  use: (view: RecordView) => Promise<T> | T,
+): Promise<T> {
+  const path = root.layout.record(id);
+  await using directory = await openRecord(root, id, path);
+  const read = await readOpen(root, id, directory, path);
+  const facts = requireProcess(path, read, generation);
+  if (facts === 'other') throw await notFound(root, id);
+  const pinPath = inside(directory, recordFiles.pin);
+  const seen =
+    facts === undefined || facts.exit !== undefined
+      ? undefined
+      : observe(facts.proc, pinPath, here());
+  try {
+    return await use({ directory, facts, seen });
+  } finally {
+    closeObservation(seen);
+  }
+}
+
+/** A record under its lock, recovered. */
+export interface LockedView {
+  record: LockedRecord;
+  facts: ProcessFacts;
+  seen: Observation | undefined;
+}
+
+/**
+ * Locks a record, recovers it, and hands it to `use`; undefined if nothing was left of it after recovery.
+ *
+ * Waits up to `deadlineMs` for the lock, ten seconds if not given. Throws NotFoundError, BadRecordError, BusyError.
+ */
+export async function withRecord<T>(
+  root: StoreRoot,
+  id: string,
+  generation: Generation | undefined,
+  use: (view: LockedView) => Promise<T> | T,
+  options: { deadlineMs?: number; signal?: AbortSignal | undefined } = {},
+): Promise<T | undefined> {
+  const { deadlineMs = LOCK_DEADLINE_MS, signal } = options;
+  const path = root.layout.record(id);
+  using rootLock = await root.enter(signal);
+  if (rootLock === undefined) throw await notFound(root, id);
+  await using record = await lockRecord(id, path, { deadlineMs, signal });
+  if (record === undefined) throw await notFound(root, id);
+  const recovered = await recover(root.layout, record, here());
+  if (recovered === undefined) return undefined;
+  try {
+    const facts = requireProcess(path, recovered.facts, generation);
+    if (facts === 'other' || facts === undefined) throw await notFound(root, id);
+    return await use({ record, facts, seen: recovered.seen });
+  } finally {
+    closeObservation(recovered.seen);
+  }
+}
+
+/** The error for an id that is not there, naming those that are. */
+export async function notFound(root: StoreRoot, id: string): Promise<NotFoundError> {
+  return new NotFoundError(id, root.layout.root, await root.ids());
+}
+
+/** Closes the pidfd of an observation, if it has one. */
+export function closeObservation(seen: Observation | undefined): void {
+  if (seen !== undefined && 'pidfd' in seen) seen.pidfd.close();
+}
+
+async function openRecord(root: StoreRoot, id: string, path: string): Promise<FileHandle> {
+  try {
+    return await openDirectory(path);
+  } catch (error) {
+    if (errnoCode(error) === 'ENOENT') throw await notFound(root, id);
+    if (errnoCode(error) === 'ENOTDIR' || errnoCode(error) === 'ELOOP') {
+      throw new BadRecordError(path, 'it is not a directory', error);
+    }
+    throw error;
+  }
+}
+
+async function readOpen(
+  root: StoreRoot,
+  id: string,
+  directory: FileHandle,
+  path: string,
+): Promise<RecordFacts> {
+  try {
+    return await readFacts(directory, path);
+  } catch (error) {
+    // Deleted between opening and reading.
+    if (errnoCode(error) === 'ENOENT') throw await notFound(root, id);
+    throw error;
+  }
+}
+
+function requireProcess(
+  path: string,
+  facts: RecordFacts,
+  generation: Generation | undefined,
+): ProcessFacts | undefined | 'other' {
+  const { spec, proc } = facts;
+  if (proc === undefined) {
+    if (facts.exit !== undefined || facts.released) throw missing(path, recordFiles.proc);
+    return undefined;
+  }
+  if (spec === undefined) throw missing(path, recordFiles.spec);
+  if (generation !== undefined && !isSame(proc, generation)) return 'other';
+  const summary = summarizeSpec(spec.spec);
+  if (summary === undefined) {
+    throw new BadRecordError(`${path}/${recordFiles.spec}`, 'spec: is no OCI specification');
+  }
+  return { ...facts, spec, proc, summary };
+}
+
+function missing(path: string, name: string): BadRecordError {
+  return new BadRecordError(`${path}/${name}`, 'it is missing, though later files are there');
+}
+
+function isSame(one: Generation, other: Generation): boolean {
+  return (
+    one.pid === other.pid && one.startTicks === other.startTicks && one.bootId === other.bootId
+  );
+}

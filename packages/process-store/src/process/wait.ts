@@ -1,0 +1,119 @@
+import type { FileHandle } from 'node:fs/promises';
+import { BusyError, ForeignNamespaceError, isStoreError, NotFoundError } from '../errors.ts';
+import type { ExitRecord } from '../record/exit-record.ts';
+import { parseRecordId } from '../record/record-id.ts';
+import type { StoreRoot } from '../root/store-root.ts';
+import { describeReaped, type Observation } from '../supervision/observe.ts';
+import { recordExit } from '../supervision/record-exit.ts';
+import { waitReaped } from '../supervision/wait-reaped.ts';
+import type { StoreContext } from './store-context.ts';
+import {
+  type Generation,
+  notFound,
+  type ProcessFacts,
+  type RecordView,
+  viewRecord,
+  withRecord,
+} from './view-record.ts';
+
+const UNPIN_DEADLINE_MS = 2000;
+
+/**
+ * Waits for the end of a process, whoever launched it, and returns its exit record, which is on disk then.
+ *
+ * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError.
+ */
+export async function wait(
+  context: StoreContext,
+  id: string,
+  generation: Generation | undefined,
+  signal?: AbortSignal,
+): Promise<ExitRecord> {
+  const { root, live } = context;
+  parseRecordId(id);
+  signal?.throwIfAborted();
+  // Launched here: the parent tells the status, and when it was.
+  await unlessAborted(live.get(id)?.left, signal);
+  for (;;) {
+    const exit = await viewRecord(root, id, generation, (view) => awaitExit(view, id, signal));
+    if (exit !== undefined) {
+      await finish(root, id, generation);
+      return exit;
+    }
+    // A launch is under way or has died on its way: its lock tells.
+    const recovered = await withRecord(root, id, generation, () => true, { signal });
+    if (recovered === undefined) throw await notFound(root, id);
+  }
+}
+
+/** Removes the pin of a recorded end. If that must wait, the next command that touches the record does it. */
+export async function finish(
+  root: StoreRoot,
+  id: string,
+  generation: Generation | undefined,
+): Promise<void> {
+  const unfinished = viewRecord(root, id, generation, ({ facts }) => facts?.pinFile === true);
+  try {
+    if (!(await unfinished)) return;
+    await withRecord(root, id, generation, () => undefined, { deadlineMs: UNPIN_DEADLINE_MS });
+  } catch (error) {
+    if (error instanceof NotFoundError || error instanceof BusyError) return;
+    // Only those who may write can tidy; the end is known all the same.
+    if (isStoreError(error, 'ERR_STORE_ROOT')) return;
+    throw error;
+  }
+}
+
+async function awaitExit(
+  { directory, facts, seen }: RecordView,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<ExitRecord | undefined> {
+  if (facts === undefined) return undefined;
+  if (facts.exit !== undefined) return facts.exit;
+  if (seen === undefined) return undefined;
+  const end = await awaitEnd(seen, signal);
+  if (end.kind === 'hidden') throw new ForeignNamespaceError('wait for', id);
+  return record(directory, facts, end);
+}
+
+type End = Extract<Observation, { kind: 'ended' | 'lost' | 'hidden' }>;
+
+/** Waits until the process is reaped; the status exists only from then on. */
+export async function awaitEnd(seen: Observation, signal?: AbortSignal): Promise<End> {
+  if (!('pidfd' in seen)) return seen;
+  await waitReaped(seen.pidfd, signal);
+  return describeReaped(seen.pidfd, seen.via === 'pin' ? 'pin' : 'pidfd');
+}
+
+/**
+ * Records an end that was just seen. If the parent was ours and alive it has done so: it records before it reaps, and
+ * nobody but the parent lets us see the end.
+ */
+export async function record(
+  directory: FileHandle,
+  facts: ProcessFacts,
+  end: Extract<End, { kind: 'ended' | 'lost' }>,
+): Promise<ExitRecord> {
+  const subject = { ...facts.proc, released: facts.released };
+  return recordExit(
+    directory,
+    subject,
+    end.kind === 'lost' ? { reason: end.reason } : { status: end.status, source: end.source },
+  );
+}
+
+async function unlessAborted(
+  promise: Promise<void> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (promise === undefined || signal === undefined) return promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

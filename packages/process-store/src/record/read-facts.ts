@@ -1,0 +1,40 @@
+import { readdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { inside } from '../disk/write-once.ts';
+import { recordFiles } from '../layout.ts';
+import { type ExitRecord, exitRecordSchema } from './exit-record.ts';
+import { readRecord } from './parse-record.ts';
+import { type ProcRecord, procRecordSchema } from './proc-record.ts';
+import { type SpecRecord, specRecordSchema } from './spec-record.ts';
+
+/** What the files of one record say. */
+export interface RecordFacts {
+  spec: SpecRecord | undefined;
+  proc: ProcRecord | undefined;
+  released: boolean;
+  exit: ExitRecord | undefined;
+  /** Whether the file of the pin exists; whether a pin is on it, only the mount table of this namespace knows. */
+  pinFile: boolean;
+  /** Whether there is any file at all besides the lock. */
+  empty: boolean;
+}
+
+/** Reads a record from its open folder; `path` is that folder's name in messages. Throws BadRecordError. */
+export async function readFacts(directory: FileHandle, path: string): Promise<RecordFacts> {
+  const names = new Set(await readdir(inside(directory, '')));
+  const read = async <T>(name: string, schema: Parameters<typeof readRecord<T>>[1]) =>
+    names.has(name) ? readRecord(inside(directory, name), schema, `${path}/${name}`) : undefined;
+  const [spec, proc, exit] = await Promise.all([
+    read(recordFiles.spec, specRecordSchema),
+    read(recordFiles.proc, procRecordSchema),
+    read(recordFiles.exit, exitRecordSchema),
+  ]);
+  return {
+    spec,
+    proc,
+    released: names.has(recordFiles.released),
+    exit,
+    pinFile: names.has(recordFiles.pin),
+    empty: ![...names].some((name) => name !== recordFiles.lock && !name.startsWith('.')),
+  };
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+/** `spec.json`: what was to be run. Written before anything is made for it. */
+export interface SpecRecord {
+  schema: 1;
+  id: string;
+  /** Absolute directory. */
+  bundle: string;
+  /** RFC 3339, UTC. */
+  createdAt: string;
+  /** The OCI specification as launched; 64-bit numbers are exact. */
+  spec: Record<string, unknown>;
+}
+
+export const specRecordSchema: z.ZodType<SpecRecord> = z.object({
+  schema: z.literal(1),
+  id: z.string().min(1),
+  bundle: z.string().startsWith('/'),
+  createdAt: z.iso.datetime(),
+  spec: z.record(z.string(), z.unknown()),
+});
+
+/** The parts of a specification that a listing shows. */
+export interface SpecSummary {
+  args: readonly string[];
+  cwd: string;
+  terminal: boolean;
+  /** As written: absolute, or relative to the bundle. */
+  rootPath: string | undefined;
+  hostname: string | undefined;
+  annotations: Readonly<Record<string, string>>;
+}
+
+const summarySchema = z.object({
+  process: z
+    .object({
+      args: z.array(z.string()).default([]),
+      cwd: z.string().default('/'),
+      terminal: z.boolean().default(false),
+    })
+    .prefault({}),
+  root: z.object({ path: z.string() }).nullish(),
+  hostname: z.string().optional(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+});
+
+/** Reads the summary out of a recorded specification; undefined if it is none. */
+export function summarizeSpec(spec: Record<string, unknown>): SpecSummary | undefined {
+  const result = summarySchema.safeParse(spec);
+  if (!result.success) return undefined;
+  const { process, root, hostname, annotations } = result.data;
+  return { ...process, rootPath: root?.path, hostname, annotations: annotations ?? {} };
+}

@@ -1,0 +1,165 @@
+import { resolve } from 'node:path';
+import { deleteProcess, type DeleteOptions } from './process/delete.ts';
+import { launch, type LaunchRequest } from './process/launch.ts';
+import type { LiveProcess } from './process/live-process.ts';
+import { load, loadAll } from './process/load.ts';
+import { signalProcess } from './process/signal.ts';
+import type { Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
+import { finish, wait } from './process/wait.ts';
+import type { ExitRecord } from './record/exit-record.ts';
+import type { Tier } from './record/proc-record.ts';
+import { summarizeSpec } from './record/spec-record.ts';
+import { type Probe, StoreRoot } from './root/store-root.ts';
+import { StoredProcess } from './stored-process.ts';
+
+export interface OpenStoreOptions {
+  /** False leaves a root that does not exist alone until the first launch; such a store is empty. Default true. */
+  create?: boolean;
+  /** What makes the child; `prepareLaunch` of @pilotlight/init unless given. */
+  launcher?: Launcher;
+  /** What finds out what the kernel offers; `probePidfd` of @pilotlight/scm-rights unless given. */
+  probe?: Probe;
+  /** Called after each step of a launch, before the next one; for tests that stop a launch there. */
+  at?: (step: LaunchStep) => Promise<void> | void;
+}
+
+/** What `list` found. */
+export interface ProcessList {
+  /** Sorted by id. */
+  processes: StoredProcess[];
+  /** Records that cannot be read. They stay as they are. */
+  problems: { id: string; problem: Error }[];
+}
+
+/**
+ * Opens the store in the directory `root`, made with mode 0700 if it does not exist.
+ *
+ * Mounts nothing: the first launch makes the root a private mount, where the kernel can pin pidfds there. The deletion of
+ * the last record, or closing an empty store, removes all that was made, and the directory too if a store made it.
+ * Throws RootError.
+ */
+export async function openStore(
+  root: string,
+  options: OpenStoreOptions = {},
+): Promise<ProcessStore> {
+  const storeRoot = new StoreRoot(resolve(root), options.probe);
+  if (options.create === false) await storeRoot.check();
+  else await storeRoot.create();
+  return new ProcessStore({
+    root: storeRoot,
+    live: new Map(),
+    launcher: options.launcher,
+    at: options.at ?? (() => undefined),
+  });
+}
+
+/** Processes recorded in one directory. Any number of programs may use the same root at the same time. */
+export class ProcessStore implements AsyncDisposable {
+  readonly #context: StoreContext;
+  readonly #finishing = new Set<Promise<void>>();
+
+  /** Use `openStore`. */
+  constructor(context: StoreContext) {
+    this.#context = context;
+  }
+
+  /** The absolute root directory. */
+  get root(): string {
+    return this.#context.root.layout.root;
+  }
+
+  /**
+   * What launches from here on promise. `A`: the kernel keeps the status, whatever of us dies, until reboot. `D`: a status
+   * is known if a process of ours lives to see it; else it is recorded as unknown.
+   */
+  async tier(): Promise<Tier> {
+    return this.#context.root.tier();
+  }
+
+  /**
+   * Launches a program. Resolves when it runs, and not before it is on disk; if it fails nothing is left of it.
+   *
+   * The streams in the result belong to the caller. While this program lives it records the exit; see
+   * `StoredProcess.detach`. Throws InvalidIdError, IdInUseError, RootError, BusyError, and the errors of `prepareLaunch`.
+   */
+  async launch(request: LaunchRequest): Promise<StoredProcess> {
+    const { spec, proc, live } = await launch(this.#context, request);
+    this.#finishLater(live, proc);
+    const facts = {
+      spec,
+      proc,
+      released: true,
+      exit: undefined,
+      pinFile: proc.tier === 'A',
+      empty: false,
+      // It was accepted as a specification, so it has a summary.
+      summary: summarizeSpec(spec.spec)!,
+    };
+    return new StoredProcess(this.#context, facts, 'running', live);
+  }
+
+  /** The process of that id, launched by whomever. Throws InvalidIdError, NotFoundError, BadRecordError, BusyError. */
+  async load(id: string): Promise<StoredProcess> {
+    const { facts, state } = await load(this.#context.root, id);
+    return new StoredProcess(this.#context, facts, state);
+  }
+
+  /** All processes. One bad record neither stops this nor is touched by it; launches under way are not listed yet. */
+  async list(): Promise<ProcessList> {
+    const { loaded, problems } = await loadAll(this.#context.root);
+    const processes = loaded.map(
+      ({ facts, state }) => new StoredProcess(this.#context, facts, state),
+    );
+    return { processes, problems };
+  }
+
+  /**
+   * Waits until a process has ended, whoever launched it, and tells how. The exit is on disk then.
+   *
+   * Rejects with the signal's reason, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError.
+   */
+  async wait(id: string, options: { signal?: AbortSignal } = {}): Promise<ExitRecord> {
+    return wait(this.#context, id, undefined, options.signal);
+  }
+
+  /**
+   * Sends a signal, by name or number, to exactly the recorded process; never by its pid alone.
+   *
+   * Throws NotRunningError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError.
+   */
+  async signal(id: string, signal: NodeJS.Signals | number): Promise<void> {
+    await signalProcess(this.#context.root, id, undefined, signal);
+  }
+
+  /**
+   * Removes a process that has ended, with its cgroup. `force` kills it first.
+   *
+   * Throws NotStoppedError, StillAliveError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, BusyError.
+   */
+  async delete(id: string, options: DeleteOptions = {}): Promise<void> {
+    await deleteProcess(this.#context, id, undefined, options);
+  }
+
+  /** Lets go of all programs launched here, which run on, and removes an empty root. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { live, root } = this.#context;
+    await Promise.all([...live.values()].map((process) => process.detach()));
+    await Promise.all(this.#finishing);
+    await root.tidy();
+  }
+
+  /** When its end is recorded the pin has done its duty. */
+  #finishLater(live: LiveProcess, proc: Parameters<typeof finish>[2]): void {
+    const { root, live: all } = this.#context;
+    const finishing = live.left.then(async () => {
+      // Deleted already, or the id is another's by now.
+      if (all.get(live.id) !== live) return;
+      all.delete(live.id);
+      if (live.detached) return;
+      // What stays undone here, the next command that touches the record does.
+      await finish(root, live.id, proc).catch(() => undefined);
+    });
+    this.#finishing.add(finishing);
+    void finishing.then(() => this.#finishing.delete(finishing));
+  }
+}

@@ -1,0 +1,105 @@
+import type { Readable, Writable } from 'node:stream';
+import type { LaunchPhase } from '@pilotlight/init';
+import type { ExitRecord } from './record/exit-record.ts';
+import { deriveState, type ProcessState } from './record/derive-state.ts';
+import type { Tier } from './record/proc-record.ts';
+import type { SpecSummary } from './record/spec-record.ts';
+import { deleteProcess, type DeleteOptions } from './process/delete.ts';
+import type { LiveProcess } from './process/live-process.ts';
+import { signalProcess } from './process/signal.ts';
+import type { StoreContext } from './process/store-context.ts';
+import type { ProcessFacts } from './process/view-record.ts';
+import { wait } from './process/wait.ts';
+
+/**
+ * A recorded process. From `launch` it also has the streams of the running program.
+ *
+ * It means this one process: when its record was deleted and its id given to another, methods throw NotFoundError.
+ */
+export class StoredProcess {
+  readonly id: string;
+  /** In the pid namespace of the launcher. It is no handle: use `signal`. */
+  readonly pid: number;
+  /** Absolute directory. */
+  readonly bundle: string;
+  /** What it runs. */
+  readonly spec: SpecSummary;
+  /** RFC 3339, UTC. */
+  readonly createdAt: string;
+  readonly tier: Tier;
+  readonly cgroupPaths: readonly string[];
+  readonly #context: StoreContext;
+  readonly #facts: ProcessFacts;
+  readonly #live: LiveProcess | undefined;
+  #state: ProcessState;
+  #exit: ExitRecord | undefined;
+
+  /** Obtain it from a store. */
+  constructor(context: StoreContext, facts: ProcessFacts, state: ProcessState, live?: LiveProcess) {
+    this.id = facts.proc.id;
+    this.pid = facts.proc.pid;
+    this.bundle = facts.proc.bundle;
+    this.spec = facts.summary;
+    this.createdAt = facts.spec.createdAt;
+    this.tier = facts.proc.tier;
+    this.cgroupPaths = facts.proc.cgroupPaths;
+    this.#context = context;
+    this.#facts = facts;
+    this.#live = live;
+    this.#state = state;
+    this.#exit = facts.exit;
+  }
+
+  /** As of the launch, the load, or the last `wait`; load it again to learn the present one. */
+  get state(): ProcessState {
+    return this.#state;
+  }
+
+  /** How it ended, if that was known by then. */
+  get exit(): ExitRecord | undefined {
+    return this.#exit;
+  }
+
+  /** The stream to its standard input, where `launch` was asked for a pipe; else null. */
+  get stdin(): Writable | null {
+    return this.#live?.launched.stdin ?? null;
+  }
+
+  /** The stream of its standard output, where `launch` was asked for a pipe; else null. */
+  get stdout(): Readable | null {
+    return this.#live?.launched.stdout ?? null;
+  }
+
+  /** The stream of its standard error, where `launch` was asked for a pipe; else null. */
+  get stderr(): Readable | null {
+    return this.#live?.launched.stderr ?? null;
+  }
+
+  /** What the launch spent its time on; empty unless it was launched here. */
+  get phases(): readonly LaunchPhase[] {
+    return this.#live?.launched.phases ?? [];
+  }
+
+  /** See `ProcessStore.wait`. */
+  async wait(options: { signal?: AbortSignal } = {}): Promise<ExitRecord> {
+    if (this.#exit !== undefined) return this.#exit;
+    this.#exit = await wait(this.#context, this.id, this.#facts.proc, options.signal);
+    this.#state = deriveState({ released: this.#facts.released, exit: this.#exit }, undefined);
+    return this.#exit;
+  }
+
+  /** See `ProcessStore.signal`. */
+  async signal(signal: NodeJS.Signals | number): Promise<void> {
+    await signalProcess(this.#context.root, this.id, this.#facts.proc, signal);
+  }
+
+  /** See `ProcessStore.delete`. */
+  async delete(options: DeleteOptions = {}): Promise<void> {
+    await deleteProcess(this.#context, this.id, this.#facts.proc, options);
+  }
+
+  /** Stops watching and lets go of it: this process may end. In tier A its status is not lost by that. */
+  async detach(): Promise<void> {
+    await this.#live?.detach();
+  }
+}
