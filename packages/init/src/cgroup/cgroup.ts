@@ -1,7 +1,12 @@
+import { constants } from 'node:fs';
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isSyscallError, openFd } from '@pilotlight/scm-rights';
 import { LaunchError } from '../errors.ts';
+import { attachDeviceProgram, loadDeviceProgram } from '../syscall/bpf.ts';
+import { compileDeviceProgram } from './device-program.ts';
+import type { DeviceRule } from './device-rules.ts';
 import { writeDeviceRules } from './devices-v1.ts';
 import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
 
@@ -32,9 +37,24 @@ async function createDirectory(directory: CgroupDirectory, plan: CgroupPlan): Pr
     });
   }
   if (version === 1 && controllers.split(',').includes('cpuset')) await inheritCpuset(directory);
-  if (version === 1 && controllers.split(',').includes('devices') && plan.deviceRules) {
-    const { deviceRules } = plan;
-    await step('write', path, () => writeDeviceRules(path, deviceRules));
+  if (plan.deviceRules !== undefined) await restrictDevices(directory, plan, plan.deviceRules);
+}
+
+/** By the device controller where there is one, which is v1; else by a program on the v2 cgroup. */
+async function restrictDevices(
+  { path, version, controllers }: CgroupDirectory,
+  plan: CgroupPlan,
+  rules: readonly DeviceRule[],
+): Promise<void> {
+  const hasDevices = (text: string): boolean => text.split(',').includes('devices');
+  if (version === 1) {
+    if (hasDevices(controllers)) await step('write', path, () => writeDeviceRules(path, rules));
+  } else if (!plan.directories.some((directory) => hasDevices(directory.controllers))) {
+    await step('bpf', path, async () => {
+      using program = loadDeviceProgram(compileDeviceProgram(rules));
+      using cgroup = openFd(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      attachDeviceProgram(program, cgroup, path);
+    });
   }
 }
 
@@ -99,16 +119,22 @@ async function step<T>(syscall: string, path: string, action: () => Promise<T>):
     const { code, errno } = cause as NodeJS.ErrnoException;
     throw new LaunchError({
       step: 'cgroup',
-      message: `${syscall} ${path}: ${code ?? String(cause)}`,
+      message: isSyscallError(cause)
+        ? `restrict the devices of ${path}: ${cause.message}`
+        : `${syscall} ${path}: ${code ?? String(cause)}`,
       syscall,
       path,
       ...(errno === undefined ? {} : { errno }),
       ...(code === undefined ? {} : { errnoCode: code }),
       cause,
-      hint:
-        code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
-          ? 'Launch as root, or choose a linux.cgroupsPath that is delegated to this user.'
-          : 'Check that the cgroup file system is mounted and that linux.cgroupsPath fits it; see cgroups(7).',
+      hint: hintFor(cause, code),
     });
   }
+}
+
+function hintFor(cause: unknown, code: string | undefined): string {
+  if (isSyscallError(cause) && cause.hint !== undefined) return cause.hint;
+  return code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
+    ? 'Launch as root, or choose a linux.cgroupsPath that is delegated to this user.'
+    : 'Check that the cgroup file system is mounted and that linux.cgroupsPath fits it; see cgroups(7).';
 }

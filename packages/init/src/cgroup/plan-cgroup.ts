@@ -45,8 +45,10 @@ export function planCgroup(
   const directories = hierarchies.map(({ version, controllers, mountpoint, root, ownPath }) => {
     const base = version === 2 ? dirname(ownPath) : ownPath;
     const inHierarchy = name.startsWith('/') ? name : join(base, name);
-    // A mount that shows a part of the hierarchy: the path counts from that part.
-    const belowMount = root === '/' ? inHierarchy : `/${relative(root, inHierarchy)}`;
+    // A mount that shows a part of the hierarchy: the path counts from that part, or is taken as
+    // one inside it where it lies elsewhere. It must never lead out of the mount.
+    const fromRoot = relative(root, inHierarchy);
+    const belowMount = fromRoot.startsWith('..') ? inHierarchy : fromRoot;
     return { version, controllers, mountpoint, path: join(mountpoint, belowMount) };
   });
   return { directories, deviceRules: rules.length === 0 ? undefined : planDeviceRules(rules) };

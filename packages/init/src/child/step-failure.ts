@@ -46,7 +46,7 @@ export function describeFailure(step: string, error: unknown): { [key: string]: 
   };
   if (failure?.index !== undefined) described['index'] = failure.index;
   const hint = failure?.hint ?? (isSyscallError(root) ? root.hint : undefined);
-  if (hint !== undefined) described['hint'] = hint;
+  if (hint !== undefined) described['hint'] = hint.slice(0, maxTextLength);
   if (isSyscallError(root)) {
     described['syscall'] = root.syscall;
     described['errno'] = root.errno;

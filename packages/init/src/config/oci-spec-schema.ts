@@ -12,6 +12,16 @@ const absolutePath = kernelString.refine(
   'must be an absolute path',
 );
 const uint32 = z.int().min(0).max(0xffff_ffff);
+/** A user or group id: the highest number means "leave it as it is" to setresuid(2), which would leave root. */
+const userId = z.int().min(0).max(0xffff_fffe);
+/** Rows or columns of a terminal, ioctl_tty(2). */
+const terminalSize = z.int().min(0).max(0xffff);
+/** A name of the uts namespace; the kernel counts bytes. */
+const utsName = (call: string): z.ZodType<string> =>
+  kernelString.refine(
+    (name) => new TextEncoder().encode(name).length <= 64,
+    `must be at most 64 bytes, see ${call}(2)`,
+  );
 const int64 = z.union([z.int(), z.bigint()]);
 const uint64 = z.union([z.int().min(0), z.bigint().min(0n).max(0xffff_ffff_ffff_ffffn)]);
 
@@ -31,13 +41,13 @@ const rlimitSchema = z.object({
 
 const processSchema = z.object({
   terminal: z.boolean().optional(),
-  consoleSize: z.object({ height: uint32, width: uint32 }).optional(),
+  consoleSize: z.object({ height: terminalSize, width: terminalSize }).optional(),
   user: z
     .object({
-      uid: uint32.optional(),
-      gid: uint32.optional(),
+      uid: userId.optional(),
+      gid: userId.optional(),
       umask: uint32.optional(),
-      additionalGids: z.array(uint32).nullish(),
+      additionalGids: z.array(userId).nullish(),
       username: z.string().optional(),
     })
     .optional(),
@@ -111,8 +121,8 @@ export const ociSpecSchema: z.ZodType<OciSpec> = z.object({
     .regex(/^1\.\d+\.\d+/, 'must be a 1.x version of the OCI runtime specification'),
   process: processSchema,
   root: z.object({ path: kernelString.min(1), readonly: z.boolean().optional() }),
-  hostname: kernelString.max(64, 'must be at most 64 bytes, see sethostname(2)').optional(),
-  domainname: kernelString.max(64, 'must be at most 64 bytes, see setdomainname(2)').optional(),
+  hostname: utsName('sethostname').optional(),
+  domainname: utsName('setdomainname').optional(),
   mounts: z.array(mountSchema).nullish(),
   hooks: z.record(z.string(), z.array(z.unknown()).nullish()).nullish(),
   annotations: z.record(z.string(), z.string()).nullish(),

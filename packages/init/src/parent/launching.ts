@@ -1,4 +1,6 @@
+import { constants } from 'node:fs';
 import {
+  openFd,
   type OwnedFd,
   pidfdSendSignal,
   socketpair,
@@ -127,9 +129,17 @@ export class Launching {
     this.#sync = new SyncSocket(ourSync);
     const [stdin, stdout, stderr] = this.#stdio!.fds;
     const { consoleSocket } = this.#options;
+    const { directories } = this.plan.cgroup ?? { directories: [] };
+    // With v2 alone the child starts in its cgroup, and nothing of it ever runs outside.
+    const [only] = directories.length === 1 && directories[0]?.version === 2 ? directories : [];
+    const startIn =
+      only === undefined
+        ? undefined
+        : openFd(only.path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       this.#child = await this.#zygote.fork({
         cloneFlags: this.plan.cloneFlags,
+        ...(startIn === undefined ? {} : { cgroup: startIn }),
         fds: {
           stdin,
           stdout,
@@ -143,13 +153,14 @@ export class Launching {
       ourInit.close();
       throw parentFailure('fork', error);
     } finally {
+      startIn?.close();
       theirInit.close();
       theirSync.close();
     }
     this.clock.mark('fork');
     try {
       // The config is what sets the child going: it must stand in its cgroup by then.
-      if (this.plan.cgroup !== undefined) {
+      if (this.plan.cgroup !== undefined && startIn === undefined) {
         await enterCgroup(this.plan.cgroup, this.#child.pid);
         this.clock.mark('enter cgroup');
       }

@@ -37,7 +37,8 @@ type Flag = { set: number } | { clear: number };
 const set = (bits: number): Flag => ({ set: bits });
 const clear = (bits: number): Flag => ({ clear: bits });
 
-const attributeOptions: Readonly<Record<string, Flag>> = {
+// Maps, not objects: an option may be called `constructor`.
+const attributeOptions: ReadonlyMap<string, Flag> = mapOf({
   ro: set(MOUNT_ATTR_RDONLY),
   rw: clear(MOUNT_ATTR_RDONLY),
   nosuid: set(MOUNT_ATTR_NOSUID),
@@ -56,9 +57,9 @@ const attributeOptions: Readonly<Record<string, Flag>> = {
   nostrictatime: clear(MOUNT_ATTR_STRICTATIME),
   nosymfollow: set(MOUNT_ATTR_NOSYMFOLLOW),
   symfollow: clear(MOUNT_ATTR_NOSYMFOLLOW),
-};
+});
 
-const propagationOptions: Readonly<Record<string, PropagationChange>> = {
+const propagationOptions: ReadonlyMap<string, PropagationChange> = mapOf({
   private: { propagation: MS_PRIVATE, recursive: false },
   rprivate: { propagation: MS_PRIVATE, recursive: true },
   slave: { propagation: MS_SLAVE, recursive: false },
@@ -67,10 +68,10 @@ const propagationOptions: Readonly<Record<string, PropagationChange>> = {
   rshared: { propagation: MS_SHARED, recursive: true },
   unbindable: { propagation: MS_UNBINDABLE, recursive: false },
   runbindable: { propagation: MS_UNBINDABLE, recursive: true },
-};
+});
 
 /** Turned into their fsconfig(2) flag names; `null` switches a default back and needs no flag. */
-const superblockOptions: Readonly<Record<string, string | null>> = {
+const superblockOptions: ReadonlyMap<string, string | null> = mapOf<string | null>({
   sync: 'sync',
   async: null,
   dirsync: 'dirsync',
@@ -83,7 +84,7 @@ const superblockOptions: Readonly<Record<string, string | null>> = {
   silent: null,
   loud: null,
   defaults: null,
-};
+});
 
 /** Splits the options of one mount; a later option overrides an earlier one. */
 export function parseMountOptions(options: readonly string[]): MountOptions {
@@ -96,10 +97,10 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     parameters: [],
   };
   for (const option of options) {
-    const attribute = attributeOptions[option];
-    const recursive = option.startsWith('r') ? attributeOptions[option.slice(1)] : undefined;
-    const propagation = propagationOptions[option];
-    const superblock = superblockOptions[option];
+    const attribute = attributeOptions.get(option);
+    const recursive = option.startsWith('r') ? attributeOptions.get(option.slice(1)) : undefined;
+    const propagation = propagationOptions.get(option);
+    const superblock = superblockOptions.get(option);
     if (option === 'bind' || option === 'rbind') parsed.bind = option;
     else if (attribute !== undefined) apply(parsed.attributes, attribute);
     else if (propagation !== undefined) parsed.propagation.push(propagation);
@@ -109,6 +110,10 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     else parsed.parameters.push(parameter(option));
   }
   return parsed;
+}
+
+function mapOf<Value>(entries: Record<string, Value>): ReadonlyMap<string, Value> {
+  return new Map(Object.entries(entries));
 }
 
 function parameter(option: string): [string, string | null] {

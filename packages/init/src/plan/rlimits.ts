@@ -32,7 +32,7 @@ export function planRlimits(rlimits: readonly OciRlimit[]): PlannedRlimit[] {
   const seen = new Set<string>();
   return rlimits.map(({ type, soft, hard }, index) => {
     const field = `process.rlimits[${index}]`;
-    const resource = resources[type];
+    const resource = Object.hasOwn(resources, type) ? resources[type] : undefined;
     if (resource === undefined) {
       throw new InvalidConfigError(
         `${field}.type`,

@@ -1,7 +1,8 @@
 /** A part of the address space that may be offered to children, in one madvise(2) call. */
 export type MemoryRange = { start: bigint; length: bigint };
 
-const pageSize = 4096n;
+/** Below what anybody maps (vm.mmap_min_addr), and a multiple of every page size that Linux has. */
+const lowestAddress = 0x1_0000n;
 
 /**
  * The address space as ranges between the mappings that madvise(MADV_DOFORK) stumbles over.
@@ -29,8 +30,8 @@ export function memoryRanges(maps: string): MemoryRange[] {
       finish();
       continue;
     }
-    // The lowest range starts at the first page, so that what V8 maps below it later is included.
-    start ??= ranges.length === 0 && end === 0n ? pageSize : BigInt(`0x${from}`);
+    // The first range starts below its first mapping, so that what V8 maps there later is included.
+    start ??= ranges.length === 0 && end === 0n ? lowestAddress : BigInt(`0x${from}`);
     end = BigInt(`0x${to}`);
   }
   finish();
