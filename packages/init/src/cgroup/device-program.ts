@@ -91,7 +91,10 @@ function testsOf({ allow, type, major, minor, access }: DeviceRule): Test[] {
   if (type !== 'a') mustBe(TYPE, type === 'b' ? DEVICE_BLOCK : DEVICE_CHARACTER);
   if (major !== undefined) mustBe(MAJOR, major);
   if (minor !== undefined) mustBe(MINOR, minor);
-  const bits = [...access].reduce((sum, letter) => sum | (accessBits[letter] ?? 0), 0);
+  const bits = Object.entries(accessBits).reduce(
+    (sum, [letter, bit]) => (access.includes(letter) ? sum | bit : sum),
+    0,
+  );
   if (bits !== ALL_ACCESS) {
     tests.push(
       { code: MOVE32_REGISTER, dst: SCRATCH, src: ACCESS },
