@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
+import { validateSpec } from '../config/load-bundle.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
@@ -47,7 +48,10 @@ const defaultUmask = 0o022;
  * @throws UnsupportedConfigError where a field would have to be ignored
  */
 export function planLaunch(input: PlanInput): LaunchPlan {
-  const { id, spec, bundle } = input;
+  const { id, bundle } = input;
+  requireId(id);
+  // Again, for a specification that was made or changed in code: a NUL byte would cut what follows it.
+  const spec = validateSpec(input.spec, 'the specification');
   const hierarchies = input.hierarchies ?? readHierarchies();
   refuseUnsupported(spec);
   const namespaces = planNamespaces(spec);
@@ -119,9 +123,16 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   };
 }
 
+/** The id becomes the name of a cgroup and of a keyring; the same names as runc's are allowed. */
+function requireId(id: string): void {
+  if (/^[\w+.-]{1,1024}$/.test(id) && id !== '.' && id !== '..') return;
+  throw new InvalidConfigError('id', `id: ${JSON.stringify(id.slice(0, 100))} cannot be a name`, {
+    hint: 'Use letters, digits and _ + - . only, at most 1024 of them.',
+  });
+}
+
 /**
  * Node raises its soft limit of open files to the hard one, which must not reach the program.
- * neither may reach the program.
  */
 function withInheritedLimits(
   planned: PlannedRlimit[],

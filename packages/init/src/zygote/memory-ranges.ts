@@ -28,6 +28,7 @@ export function memoryRanges(maps: string): MemoryRange[] {
     const [, from = '0', to = '0', name = ''] = match;
     if (isSpecial(name)) {
       finish();
+      end = BigInt(`0x${to}`);
       continue;
     }
     // The first range starts below its first mapping, so that what V8 maps there later is included.
