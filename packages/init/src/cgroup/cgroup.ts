@@ -16,17 +16,24 @@ import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
  * @throws LaunchError with step `cgroup`; directories made until then are removed
  */
 export async function createCgroup(plan: CgroupPlan): Promise<void> {
-  try {
-    await Promise.all(plan.directories.map((directory) => createDirectory(directory, plan)));
-  } catch (cause) {
-    await removeCgroup(plan.directories.map((directory) => directory.path));
-    throw cause;
-  }
+  const made: string[] = [];
+  const results = await Promise.allSettled(
+    plan.directories.map((directory) => createDirectory(directory, plan, made)),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return;
+  await removeCgroup(made);
+  throw failed.reason;
 }
 
-async function createDirectory(directory: CgroupDirectory, plan: CgroupPlan): Promise<void> {
+async function createDirectory(
+  directory: CgroupDirectory,
+  plan: CgroupPlan,
+  made: string[],
+): Promise<void> {
   const { path, version, controllers } = directory;
-  await step('mkdir', path, () => mkdir(path, { recursive: true }));
+  const first = await step('mkdir', path, () => mkdir(path, { recursive: true }));
+  if (first !== undefined) made.push(path);
   const members = await step('read', path, () => readFile(join(path, 'cgroup.procs'), 'utf8'));
   if (members !== '') {
     throw new LaunchError({

@@ -32,6 +32,11 @@ export type LaunchOptions = {
   zygote?: Zygote;
   /** Ends the launch; what was made until then is removed. Does not end a program that runs. */
   signal?: AbortSignal;
+  /**
+   * How long, in milliseconds, the child may take to reach the gate, and again from there to its
+   * program; then it is killed. Default 60 000.
+   */
+  timeoutMs?: number;
   /** Soft limit of open files where the specification sets none. Default 1024, as systemd's. */
   nofileSoft?: number;
   /**

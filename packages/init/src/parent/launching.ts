@@ -18,7 +18,7 @@ import {
   UnexpectedTypeError,
 } from '@pilotlight/sync';
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
-import { ChildDiedError } from '../errors.ts';
+import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
@@ -29,6 +29,8 @@ import type { ForkedChild, Zygote } from './zygote.ts';
 
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
 const crashSignals = [7, 11, 4, 5];
+
+const defaultTimeoutMs = 60_000;
 
 /** One launch under way: who drives the child through its handshake, and cleans up when it fails. */
 export class Launching {
@@ -42,6 +44,8 @@ export class Launching {
   /** The last thing the child is known to have finished. */
   #reached = 'fork';
   #reaped = false;
+  #hasCgroup = false;
+  #deadline: AbortSignal = AbortSignal.abort();
 
   constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
     this.plan = plan;
@@ -64,9 +68,11 @@ export class Launching {
   /** Up to the gate: the child has said procReady and waits for procRun. */
   async prepare(): Promise<void> {
     this.clock.mark('plan');
+    this.#deadline = this.#newDeadline();
     try {
       if (this.plan.cgroup !== undefined) {
         await createCgroup(this.plan.cgroup);
+        this.#hasCgroup = true;
         this.clock.mark('cgroup');
       }
       this.#stdio = this.#openStreams();
@@ -85,6 +91,7 @@ export class Launching {
   /** Opens the gate, and waits for the end of file that execve(2) makes. */
   async run(): Promise<void> {
     this.clock.skip();
+    this.#deadline = this.#newDeadline();
     try {
       await this.#sync!.send({ type: 'procRun', flags: 0 });
       await this.#awaitExec();
@@ -124,52 +131,65 @@ export class Launching {
   }
 
   async #forkAndConfigure(): Promise<void> {
-    const [ourInit, theirInit] = socketpair('stream');
     const [ourSync, theirSync] = socketpair('seqpacket');
     this.#sync = new SyncSocket(ourSync);
-    const [stdin, stdout, stderr] = this.#stdio!.fds;
-    const { consoleSocket } = this.#options;
-    const { directories } = this.plan.cgroup ?? { directories: [] };
-    // With v2 alone the child starts in its cgroup, and nothing of it ever runs outside.
-    const [only] = directories.length === 1 && directories[0]?.version === 2 ? directories : [];
-    const startIn =
-      only === undefined
-        ? undefined
-        : openFd(only.path, constants.O_RDONLY | constants.O_DIRECTORY);
+    let init: OwnedFd;
     try {
-      this.#child = await this.#zygote.fork({
-        cloneFlags: this.plan.cloneFlags,
-        ...(startIn === undefined ? {} : { cgroup: startIn }),
-        fds: {
-          stdin,
-          stdout,
-          stderr,
-          init: theirInit,
-          sync: theirSync,
-          ...(consoleSocket === undefined ? {} : { console: consoleSocket }),
-        },
-      });
+      init = await this.#fork(theirSync);
     } catch (error) {
-      ourInit.close();
       throw parentFailure('fork', error);
     } finally {
-      startIn?.close();
-      theirInit.close();
       theirSync.close();
     }
     this.clock.mark('fork');
     try {
       // The config is what sets the child going: it must stand in its cgroup by then.
-      if (this.plan.cgroup !== undefined && startIn === undefined) {
-        await enterCgroup(this.plan.cgroup, this.#child.pid);
+      if (this.plan.cgroup !== undefined && this.#startCgroup === undefined) {
+        await enterCgroup(this.plan.cgroup, this.child.pid);
         this.clock.mark('enter cgroup');
       }
-      await sendConfig(ourInit, this.plan.init, this.#options.signal);
+      await sendConfig(init, this.plan.init, this.#deadline);
     } finally {
-      ourInit.close();
+      init.close();
     }
     await this.#await('procHooks');
     this.clock.mark('mounts');
+  }
+
+  /** @returns our end of the init socket */
+  async #fork(sync: OwnedFd): Promise<OwnedFd> {
+    const [stdin, stdout, stderr] = this.#stdio!.fds;
+    const { consoleSocket } = this.#options;
+    const [ours, init] = socketpair('stream');
+    try {
+      const path = this.#startCgroup;
+      using cgroup =
+        path === undefined ? undefined : openFd(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      this.#child = await this.#zygote.fork({
+        cloneFlags: this.plan.cloneFlags,
+        ...(cgroup === undefined ? {} : { cgroup }),
+        fds: {
+          stdin,
+          stdout,
+          stderr,
+          init,
+          sync,
+          ...(consoleSocket === undefined ? {} : { console: consoleSocket }),
+        },
+      });
+      return ours;
+    } catch (error) {
+      ours.close();
+      throw error;
+    } finally {
+      init.close();
+    }
+  }
+
+  /** With v2 alone the child starts in its cgroup, and nothing of it ever runs outside. */
+  get #startCgroup(): string | undefined {
+    const directories = this.plan.cgroup?.directories ?? [];
+    return directories.every(({ version }) => version === 2) ? directories[0]?.path : undefined;
   }
 
   /**
@@ -189,7 +209,7 @@ export class Launching {
 
   async #await(type: SyncType): Promise<void> {
     try {
-      await expectSync(this.#sync!, type, this.#signal());
+      await expectSync(this.#sync!, type, { signal: this.#deadline });
       this.#reached = type;
     } catch (error) {
       if (isPeerInitError(error)) throw childFailure(error);
@@ -200,7 +220,7 @@ export class Launching {
 
   /** Nothing may come any more but the end of file, or the reason why there is no program. */
   async #awaitExec(): Promise<void> {
-    const received = await this.#sync!.receive(this.#signal());
+    const received = await this.#sync!.receive({ signal: this.#deadline });
     if (received === undefined) return;
     const { message, file } = received;
     file?.close();
@@ -209,36 +229,64 @@ export class Launching {
   }
 
   async #childDied(): Promise<ChildDiedError> {
+    // It hung up, so it is ending; if it were not, nobody would ever learn of it.
+    this.#kill();
     const status: WaitStatus = await this.child.ended;
     return new ChildDiedError(this.#reached, status);
   }
 
-  #signal(): { signal?: AbortSignal } {
-    const { signal } = this.#options;
-    return signal === undefined ? {} : { signal };
+  /** The caller's signal, and an end of patience with a child that neither goes on nor says why. */
+  #newDeadline(): AbortSignal {
+    const { signal, timeoutMs = defaultTimeoutMs } = this.#options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  }
+
+  #kill(): void {
+    try {
+      pidfdSendSignal(this.child.pidfd, 'SIGKILL');
+    } catch (error) {
+      if (!isSyscallError(error, 'ESRCH')) throw error;
+    }
   }
 
   async #fail(error: unknown): Promise<unknown> {
+    const failure = this.#isTimeout(error) ? this.#timeoutFailure(error) : error;
     try {
       await this.#cleanUp();
-      return error;
-    } catch (failure) {
-      return new AggregateError([error, failure], 'the launch failed, and so did its clean-up');
+      return failure;
+    } catch (second) {
+      return new AggregateError([failure, second], 'the launch failed, and so did its clean-up');
     }
+  }
+
+  #isTimeout(error: unknown): boolean {
+    return (
+      error instanceof DOMException &&
+      error.name === 'TimeoutError' &&
+      this.#deadline.reason === error &&
+      this.#options.signal?.reason !== error
+    );
+  }
+
+  #timeoutFailure(cause: unknown): LaunchError {
+    const { timeoutMs = defaultTimeoutMs } = this.#options;
+    return new LaunchError({
+      step: this.#reached,
+      message: `the child made no progress within ${timeoutMs} ms after step "${this.#reached}"`,
+      cause,
+      hint: 'A mount or a file that does not answer can hold it; allow a longer timeoutMs if it only needs time.',
+    });
   }
 
   async #cleanUp(): Promise<void> {
     this.#sync?.close();
     this.#stdio?.destroy();
     if (this.#child !== undefined && !this.#reaped) {
-      try {
-        pidfdSendSignal(this.#child.pidfd, 'SIGKILL');
-      } catch (error) {
-        if (!isSyscallError(error, 'ESRCH')) throw error;
-      }
+      this.#kill();
       await this.#child.ended;
       await this.finish();
-    } else if (this.#child === undefined) {
+    } else if (this.#child === undefined && this.#hasCgroup) {
       await removeCgroup(this.cgroupPaths);
     }
   }

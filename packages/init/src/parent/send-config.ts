@@ -10,7 +10,7 @@ import { setNonBlocking, write } from '../syscall/stream.ts';
 export async function sendConfig(
   socket: OwnedFd,
   config: InitConfig,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
     setNonBlocking(socket);
