@@ -103,7 +103,7 @@ describe.each(packages)('@pilotlight/$name, packed', ({ name, needsRoot }) => {
          if (Object.keys(module).length === 0) throw new Error(name + ' exports nothing');
        }`,
     );
-    await run(process.execPath, ['imports.js'], { cwd: project });
+    await expect(run(process.execPath, ['imports.js'], { cwd: project })).resolves.toBeDefined();
   });
 
   it.skipIf(needsRoot && !isRoot)(
@@ -116,7 +116,9 @@ describe.each(packages)('@pilotlight/$name, packed', ({ name, needsRoot }) => {
       const example = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
       expect(example).toBeDefined();
       await writeFile(join(project, 'example.ts'), example!);
-      await run(process.execPath, ['example.ts'], { cwd: project, timeout: 60_000 });
+      await expect(
+        run(process.execPath, ['example.ts'], { cwd: project, timeout: 60_000 }),
+      ).resolves.toBeDefined();
     },
   );
 });
