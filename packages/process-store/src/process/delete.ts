@@ -2,12 +2,13 @@ import { isSyscallError, pidfdSendSignal } from '@pilotlight/scm-rights';
 import { ForeignNamespaceError, NotStoppedError, StillAliveError } from '../errors.ts';
 import { deriveState } from '../record/derive-state.ts';
 import { parseRecordId } from '../record/record-id.ts';
+import { type Generation, isSameGeneration } from '../record/generation.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import { here } from '../supervision/here.ts';
 import type { Observation } from '../supervision/observe.ts';
 import { killCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
 import type { StoreContext } from './store-context.ts';
-import { type Generation, type LockedView, viewRecord, withRecord } from './view-record.ts';
+import { type LockedView, viewRecord, withRecord } from './view-record.ts';
 import { awaitEnd, record as recordEnd } from './wait.ts';
 
 export interface DeleteOptions {
@@ -47,10 +48,13 @@ export async function deleteProcess(
         await kill({ record, facts, seen }, id, deadlineMs, signal);
       }
       // Its parent, if that is us, lets go of the folder and of the cgroup.
-      await live.get(id)?.left;
+      const own = live.get(id);
+      if (own !== undefined && isSameGeneration(own.generation, facts.proc)) {
+        await own.left;
+        live.delete(id);
+      }
       await emptyCgroups(context, { record, facts, seen }, id, force);
       await removeRecord(root.layout, record);
-      live.delete(id);
     },
     { signal },
   );

@@ -7,6 +7,7 @@ import { openDirectory } from '../disk/open-directory.ts';
 import { writeOnce } from '../disk/write-once.ts';
 import { CleanupError, StoreError } from '../errors.ts';
 import { recordFiles } from '../layout.ts';
+import type { ExitRecord } from '../record/exit-record.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { formatProcRecord, type ProcRecord, type Tier } from '../record/proc-record.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
@@ -82,6 +83,7 @@ class LaunchAttempt {
   readonly #tier: Tier;
   #directory: FileHandle | undefined;
   #prepared: Prepared | undefined;
+  #exit: ExitRecord | undefined;
   #released = false;
   #running = false;
 
@@ -122,7 +124,13 @@ class LaunchAttempt {
     await at('released');
     this.#running = true;
     const launched = await prepared.run();
-    const live = new LiveProcess(this.#spec.id, launched, this.#directory!);
+    const live = new LiveProcess({
+      id: this.#spec.id,
+      generation: proc,
+      launched,
+      directory: this.#directory!,
+      exit: () => this.#exit,
+    });
     return { spec: this.#spec, proc, live };
   }
 
@@ -189,6 +197,10 @@ class LaunchAttempt {
     const cgroupPaths = this.#prepared?.cgroupPaths ?? [];
     const subject = { id, released: this.#released, cgroupPaths };
     const exitedAt = new Date().toISOString();
-    await recordExit(this.#directory!, subject, { status, source: 'parent', exitedAt });
+    this.#exit = await recordExit(this.#directory!, subject, {
+      status,
+      source: 'parent',
+      exitedAt,
+    });
   }
 }

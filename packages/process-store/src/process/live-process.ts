@@ -1,26 +1,48 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { ExitRecord } from '../record/exit-record.ts';
+import type { Generation } from '../record/generation.ts';
 import type { Launched } from './store-context.ts';
+
+/** What a launch hands over. */
+export interface LiveParts {
+  id: string;
+  generation: Generation;
+  launched: Launched;
+  /** The record's folder, open for writing the exit; closed when that is done. */
+  directory: FileHandle;
+  /** What was recorded of the end, once it was. */
+  exit: () => ExitRecord | undefined;
+}
 
 /** A program that this process launched and whose end it records. */
 export class LiveProcess {
   readonly id: string;
+  readonly generation: Generation;
   readonly launched: Launched;
   /** Resolves when the end is recorded and nothing is open any more, or after `detach`. Never rejects. */
   readonly left: Promise<void>;
   readonly #leave: () => void;
   readonly #directory: FileHandle;
+  readonly #exit: () => ExitRecord | undefined;
   #watched = true;
   #detached = false;
 
-  /** `directory` is the record's folder, open for writing the exit; closed here. */
-  constructor(id: string, launched: Launched, directory: FileHandle) {
+  constructor(parts: LiveParts) {
+    const { id, generation, launched, directory, exit } = parts;
     this.id = id;
+    this.generation = generation;
     this.launched = launched;
+    this.#exit = exit;
     this.#directory = directory;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.left = promise;
     this.#leave = resolve;
     void this.#watch();
+  }
+
+  /** How it ended, as recorded; known also when the record has been deleted since. */
+  get exit(): ExitRecord | undefined {
+    return this.#exit();
   }
 
   /** Whether `detach` came before the end. */

@@ -2,8 +2,9 @@ import { isSyscallError, pidfdSendSignal, signalNumber } from '@pilotlight/scm-r
 import { ForeignNamespaceError, NotRunningError } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { parseRecordId } from '../record/record-id.ts';
+import type { Generation } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
-import { type Generation, notFound, viewRecord, withRecord } from './view-record.ts';
+import { notFound, viewRecord, withRecord } from './view-record.ts';
 
 /**
  * Sends a signal, by name or number, to exactly the recorded process, through a pidfd.

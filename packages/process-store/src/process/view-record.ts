@@ -5,6 +5,7 @@ import { BadRecordError, errnoCode, NotFoundError } from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
+import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
 import { type SpecSummary, summarizeSpec, type SpecRecord } from '../record/spec-record.ts';
@@ -22,9 +23,6 @@ export interface ProcessFacts extends RecordFacts {
   exit: ExitRecord | undefined;
   summary: SpecSummary;
 }
-
-/** Which of the processes that had an id in turn is meant; two with the same id never agree in these. */
-export type Generation = Pick<ProcRecord, 'pid' | 'startTicks' | 'bootId'>;
 
 /** A record as it stands, looked at without any lock. */
 export interface RecordView {
@@ -148,7 +146,7 @@ function requireProcess(
     return undefined;
   }
   if (spec === undefined) throw missing(path, recordFiles.spec);
-  if (generation !== undefined && !isSame(proc, generation)) return 'other';
+  if (generation !== undefined && !isSameGeneration(proc, generation)) return 'other';
   const summary = summarizeSpec(spec.spec);
   if (summary === undefined) {
     throw new BadRecordError(`${path}/${recordFiles.spec}`, 'spec: is no OCI specification');
@@ -158,10 +156,4 @@ function requireProcess(
 
 function missing(path: string, name: string): BadRecordError {
   return new BadRecordError(`${path}/${name}`, 'it is missing, though later files are there');
-}
-
-function isSame(one: Generation, other: Generation): boolean {
-  return (
-    one.pid === other.pid && one.startTicks === other.startTicks && one.bootId === other.bootId
-  );
 }

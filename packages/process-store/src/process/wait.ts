@@ -2,13 +2,13 @@ import type { FileHandle } from 'node:fs/promises';
 import { BusyError, ForeignNamespaceError, isStoreError, NotFoundError } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { parseRecordId } from '../record/record-id.ts';
+import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { describeReaped, type Observation } from '../supervision/observe.ts';
 import { recordExit } from '../supervision/record-exit.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { StoreContext } from './store-context.ts';
 import {
-  type Generation,
   notFound,
   type ProcessFacts,
   type RecordView,
@@ -29,11 +29,15 @@ export async function wait(
   generation: Generation | undefined,
   signal?: AbortSignal,
 ): Promise<ExitRecord> {
-  const { root, live } = context;
+  const { root } = context;
   parseRecordId(id);
   signal?.throwIfAborted();
-  // Launched here: the parent tells the status, and when it was.
-  await unlessAborted(live.get(id)?.left, signal);
+  const live = context.live.get(id);
+  if (live !== undefined && isSameGeneration(live.generation, generation ?? live.generation)) {
+    // Launched here: the parent tells the status, and when it was.
+    await unlessAborted(live.left, signal);
+    if (live.exit !== undefined) return live.exit;
+  }
   for (;;) {
     const exit = await viewRecord(root, id, generation, (view) => awaitExit(view, id, signal));
     if (exit !== undefined) {
@@ -104,10 +108,10 @@ export async function record(
 }
 
 async function unlessAborted(
-  promise: Promise<void> | undefined,
+  promise: Promise<void>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (promise === undefined || signal === undefined) return promise;
+  if (signal === undefined) return promise;
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });

@@ -1,0 +1,16 @@
+/** Launches into a store and kills itself at a step: node crash-launcher.ts ROOT STEP gated|init SCRIPT */
+import { gatedLauncher } from './gated-launcher.ts';
+import { specOf } from './spec-of.ts';
+import { hostRootSpec } from '@pilotlight/init';
+import { openStore } from '../src/index.ts';
+
+const [root = '', step, kind, script = ''] = process.argv.slice(2);
+const store = await openStore(root, {
+  ...(kind === 'gated' ? { launcher: gatedLauncher } : {}),
+  at(reached) {
+    if (reached === step) process.kill(process.pid, 'SIGKILL');
+  },
+});
+const args = ['sh', '-c', script];
+const spec = kind === 'gated' ? specOf(...args) : hostRootSpec({ args });
+await store.launch({ id: 'crash', spec, bundle: '/', stdio: ['ignore', 'ignore', 'ignore'] });
