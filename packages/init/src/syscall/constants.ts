@@ -25,6 +25,7 @@ export const MNT_DETACH = 2;
 // inode(7)
 export const S_IFMT = 0o17_0000;
 export const S_IFDIR = 0o4_0000;
+export const S_IFREG = 0o10_0000;
 export const S_IFCHR = 0o2_0000;
 
 export const X_OK = 1;

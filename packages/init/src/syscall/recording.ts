@@ -1,5 +1,5 @@
 import { syscallError } from '@pilotlight/scm-rights';
-import { S_IFCHR, S_IFDIR } from './constants.ts';
+import { S_IFCHR, S_IFDIR, S_IFREG } from './constants.ts';
 import type { FileStatus, Syscall } from './syscall.ts';
 
 export type RecordedCall = { name: keyof Syscall; args: readonly unknown[] };
@@ -20,6 +20,8 @@ export type RecordingOptions = {
   packets?: readonly Uint8Array[];
   /** What is read from the init socket. */
   config?: Uint8Array;
+  /** Paths that are executable files. /dev/null and standard input are the null device, all else is a directory. */
+  files?: readonly string[];
 };
 
 export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
@@ -35,6 +37,7 @@ const EPERM = 1;
 export function createRecordingSyscall(options: RecordingOptions = {}): RecordingSyscall {
   const calls: RecordedCall[] = [];
   const packets = [...(options.packets ?? [])];
+  const opened = new Map<number, string>([[0, '/dev/null']]);
   let nextFd = 100;
 
   const record = (name: keyof Syscall, args: readonly unknown[]): void => {
@@ -52,9 +55,17 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       return nextFd++;
     };
 
+  const opening =
+    (name: keyof Syscall) =>
+    (...args: unknown[]): number => {
+      record(name, args);
+      opened.set(nextFd, String(args[1]));
+      return nextFd++;
+    };
+
   return {
     calls,
-    openat2: descriptor('openat2'),
+    openat2: opening('openat2'),
     createFile: descriptor('createFile'),
     mkdirat: nothing('mkdirat'),
     mknodat: nothing('mknodat'),
@@ -62,10 +73,10 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     fchown: nothing('fchown'),
     statx(dirfd, path, flags): FileStatus {
       record('statx', [dirfd, path, flags]);
-      // Device 1:3 where /dev/null is asked for; a directory otherwise.
-      return path.endsWith('null')
-        ? { mode: S_IFCHR | 0o666, deviceMajor: 1, deviceMinor: 3 }
-        : { mode: S_IFDIR | 0o755, deviceMajor: 0, deviceMinor: 0 };
+      const asked = path === '' ? (opened.get(dirfd) ?? '') : path;
+      if (asked === '/dev/null') return { mode: S_IFCHR | 0o666, deviceMajor: 1, deviceMinor: 3 };
+      const isFile = options.files?.includes(asked) ?? false;
+      return { mode: (isFile ? S_IFREG : S_IFDIR) | 0o755, deviceMajor: 0, deviceMinor: 0 };
     },
     access: nothing('access'),
     close: nothing('close'),
@@ -84,7 +95,7 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       return packets.shift();
     },
     sendFile: nothing('sendFile'),
-    openTree: descriptor('openTree'),
+    openTree: opening('openTree'),
     moveMount: nothing('moveMount'),
     mountSetattr: nothing('mountSetattr'),
     fsopen: descriptor('fsopen'),

@@ -1,0 +1,274 @@
+import { ok, partialDeepStrictEqual, strictEqual } from 'node:assert/strict';
+import { decodePacket, encodePacket } from '@pilotlight/sync';
+import { describe, expect, it } from 'vitest';
+import type { Hierarchy } from '../cgroup/hierarchies.ts';
+import type { InitConfig } from '../config/init-config.ts';
+import type { OciSpec } from '../config/oci-spec.ts';
+import { stockSpec } from '../config/stock-spec.ts';
+import { planLaunch } from '../plan/plan-launch.ts';
+import { createRecordingSyscall, RecordedExit, type RecordedCall } from '../syscall/recording.ts';
+import { type ChildFds, takeDescriptors } from './child-fds.ts';
+import { FAILED_CHILD_EXIT, runChild } from './run-child.ts';
+import { stages } from './stages.ts';
+
+const hierarchies: Hierarchy[] = [
+  { version: 2, controllers: '', mountpoint: '/sys/fs/cgroup', root: '/', ownPath: '/' },
+];
+const fds: ChildFds = { stdin: 20, stdout: 21, stderr: 22, init: 23, sync: 24, console: 25 };
+const answers = (): Uint8Array[] => [
+  encodePacket({ type: 'procHooksDone', flags: 0 }),
+  encodePacket({ type: 'procRun', flags: 0 }),
+];
+
+function configFor(change: (spec: OciSpec) => void = () => {}): InitConfig {
+  const spec = stockSpec();
+  change(spec);
+  const { init } = planLaunch({ id: 'demo', spec, bundle: '/bundle', hierarchies });
+  return JSON.parse(JSON.stringify(init)) as InitConfig;
+}
+
+const files = ['/usr/local/sbin/sh', '/proc/kcore', '/proc/keys'];
+
+const toBytes = (config: InitConfig): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify(config));
+
+function run(options: { config?: Uint8Array; packets?: Uint8Array[]; failAt?: number }): {
+  calls: RecordedCall[];
+  exitCode: number;
+} {
+  const sys = createRecordingSyscall({ packets: answers(), files, ...options });
+  try {
+    runChild(sys, fds);
+  } catch (error) {
+    if (!(error instanceof RecordedExit)) throw error;
+    return { calls: sys.calls, exitCode: error.exitCode };
+  }
+}
+
+/** What the child told its parent, without the questions of the handshake. */
+function reportOf(calls: RecordedCall[]): Record<string, unknown> | undefined {
+  const sent = calls
+    .filter(({ name }) => name === 'sendPacket')
+    .map(({ args }) => decodePacket(args[1] as Uint8Array))
+    .filter(({ type }) => type === 'procError');
+  expect(sent.length).toBeLessThanOrEqual(1);
+  return sent[0] === undefined ? undefined : (JSON.parse(sent[0].arg!) as Record<string, unknown>);
+}
+
+/** The stage that each call of a run without failures belongs to. */
+function stagesOfCalls(config: InitConfig): { stage: string; name: string }[] {
+  const sys = createRecordingSyscall({ config: toBytes(config), packets: answers(), files });
+  const owners: { stage: string; name: string }[] = [];
+  const attribute = (stage: string): void => {
+    for (const { name } of sys.calls.slice(owners.length)) owners.push({ stage, name });
+  };
+  takeDescriptors(sys, fds);
+  attribute('descriptors');
+  sys.readAll(3, 'the init socket');
+  sys.close(3);
+  attribute('config');
+  const state = { sys, config, root: -1, enteredCwd: false };
+  for (const stage of stages) {
+    stage.run(state);
+    attribute(stage.name);
+  }
+  return owners;
+}
+
+/** One line for each stage; `name ×3` for three calls in a row. */
+function outline(config: InitConfig): string {
+  const lines: { stage: string; calls: { name: string; count: number }[] }[] = [];
+  for (const { stage, name } of stagesOfCalls(config)) {
+    let line = lines.at(-1);
+    if (line?.stage !== stage) lines.push((line = { stage, calls: [] }));
+    const last = line.calls.at(-1);
+    if (last?.name === name) last.count++;
+    else line.calls.push({ name, count: 1 });
+  }
+  const text = lines.map(({ stage, calls }) => {
+    const names = calls.map(({ name, count }) => (count === 1 ? name : `${name} ×${count}`));
+    return `${stage}: ${fold(names.join(', '))}`;
+  });
+  return `\n${text.join('\n')}\n`;
+}
+
+/** `(a, b) ×2` for `a, b, a, b`. */
+function fold(names: string): string {
+  return names.replaceAll(/((?:[^,]+, )+?[^,]+)(?:, \1)+(?=,|$)/g, (all: string, unit: string) =>
+    unit.trim() === unit ? `(${unit}) ×${(all.length + 2) / (unit.length + 2)}` : all,
+  );
+}
+
+const everything = configFor((spec) => {
+  spec.process.user = { uid: 1000, gid: 1000, additionalGids: [5], umask: 0o27 };
+  spec.process.consoleSize = { height: 24, width: 80 };
+  spec.process.oomScoreAdj = 100;
+  spec.domainname = 'example';
+  spec.process.capabilities!.inheritable = ['CAP_KILL'];
+  spec.process.capabilities!.ambient = ['CAP_KILL'];
+  spec.mounts!.push({
+    destination: '/data',
+    source: '/srv',
+    options: ['rbind', 'ro', 'rnosuid', 'rprivate'],
+  });
+});
+
+describe('runChild', () => {
+  it('runChild makes the calls of the stock bundle in this order', () => {
+    const config = configFor((spec) => void (spec.process.terminal = false));
+    expect(outline(config)).toMatchInlineSnapshot(`
+      "
+      descriptors: dupAbove ×6, dup3 ×6, closeRange
+      config: readAll, close
+      session: setsid, setDumpable, umask
+      keyring: joinSessionKeyring
+      cgroup namespace: unshare
+      network: interfaceUp
+      rootfs: mountSetattr, openTree, openat2, moveMount, close
+      mounts: fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, (fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen) ×2, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2
+      devices: openat2, mknodat ×6, symlinkat ×5, close
+      hooks: sendPacket, receivePacket
+      pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
+      streams: openat2 ×2, close ×2, statx, openat2, statx, dup3, close, statx ×2
+      read-only root: mountSetattr
+      hostname: sethostname
+      read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
+      masked paths: (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×2, (openat2, statx, openTree, statx, moveMount, close ×2) ×2, (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×6
+      limits: prlimit
+      ready: sendPacket, receivePacket
+      working directory: chdir, getcwd
+      credentials: dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, setNoNewPrivileges
+      exec: openat2, readAll, close, statx, access, umask, closeRange, resetSignals, execve
+      "
+    `);
+  });
+
+  it('runChild makes the calls of a bundle with a terminal and a user in this order', () => {
+    expect(outline(everything)).toMatchInlineSnapshot(`
+      "
+      descriptors: dupAbove ×6, dup3 ×6, closeRange
+      config: readAll, close
+      session: setsid, setDumpable, umask, openat2, writeAll, close
+      keyring: joinSessionKeyring
+      cgroup namespace: unshare
+      network: interfaceUp
+      rootfs: mountSetattr, openTree, openat2, moveMount, close
+      mounts: fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, (fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen) ×2, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, openTree, mountSetattr ×2, statx, openat2, moveMount, close, mountSetattr, close
+      devices: openat2, mknodat ×6, symlinkat ×5, close
+      hooks: sendPacket, receivePacket
+      pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
+      streams: openat2 ×2, close ×2, openat2, openPtyPeer, setWindowSize, createFile, close, openat2, openTree, moveMount, close ×2, sendFile, close ×2, dup3 ×3, close, setControllingTerminal
+      read-only root: mountSetattr
+      hostname: sethostname, setdomainname
+      read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
+      masked paths: (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×2, (openat2, statx, openTree, statx, moveMount, close ×2) ×2, (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×6
+      limits: prlimit
+      ready: sendPacket, receivePacket
+      working directory: chdir, getcwd
+      credentials: statx ×2, fchown, statx, fchown, dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, raiseAmbientCapability, setNoNewPrivileges
+      exec: openat2, readAll, close, statx, access, umask, closeRange, resetSignals, execve
+      "
+    `);
+  });
+
+  it('runChild runs the program as the last thing it does', () => {
+    const { calls } = run({ config: toBytes(everything) });
+    expect(calls.slice(-2).map(({ name }) => name)).toEqual(['execve', 'exit']);
+    expect(calls.at(-2)?.args).toEqual([
+      '/usr/local/sbin/sh',
+      ['sh'],
+      [...stockSpec().process.env!, 'HOME=/'],
+    ]);
+  });
+
+  describe.each([
+    ['the stock bundle', configFor((spec) => void (spec.process.terminal = false))],
+    ['a terminal, a user and a bind', everything],
+  ])('runChild with %s', (_, config) => {
+    const owners = stagesOfCalls(config);
+    /** By call and stage: what a child can go on without. Everything else ends it. */
+    const dispensable = new Set([
+      // A working directory that cannot be made: entering it says so.
+      'openat2 in streams',
+      'close in streams',
+      // Entered again as the user.
+      'chdir in working directory',
+      // Streams that cannot be given away still work.
+      'fchown in credentials',
+      // No passwd file, no home directory.
+      'openat2 in exec',
+      'readAll in exec',
+      'close in exec',
+    ]);
+
+    it.each(owners.map(({ stage, name }, failAt) => [failAt, name, stage] as const))(
+      'runChild survives or reports a failure of call %i, %s in %s',
+      (failAt, name, stage) => {
+        const { calls, exitCode } = run({ config: toBytes(config), failAt });
+        const report = reportOf(calls);
+        if (report === undefined) {
+          ok(dispensable.has(`${name} in ${stage}`));
+          strictEqual(calls.at(-2)?.name, 'execve');
+          return;
+        }
+        expect(exitCode).toBe(FAILED_CHILD_EXIT);
+        if (stage === 'exec' && (name === 'statx' || name === 'access')) {
+          // The program was looked for in the rest of PATH.
+          partialDeepStrictEqual(report, { step: 'exec', errnoCode: 'EACCES' });
+          ok(calls.every((call) => call.name !== 'execve'));
+          return;
+        }
+        expect(report).toMatchObject({ step: stage, syscall: name, errno: -1, errnoCode: 'EPERM' });
+        expect(report['message']).toMatch(/EPERM/);
+        // Nothing but the report and the end.
+        expect(calls.slice(failAt + 1).map((call) => call.name)).toEqual(['sendPacket', 'exit']);
+      },
+    );
+  });
+
+  it('runChild ends when its parent is gone, and runs nothing', () => {
+    const config = toBytes(everything);
+    for (const packets of [[], answers().slice(0, 1)]) {
+      const { calls, exitCode } = run({ config, packets });
+      expect(exitCode).toBe(FAILED_CHILD_EXIT);
+      expect(reportOf(calls)).toMatchObject({
+        step: packets.length === 0 ? 'hooks' : 'ready',
+        message: expect.stringContaining('the parent is gone'),
+      });
+      expect(calls.map(({ name }) => name)).not.toContain('execve');
+    }
+  });
+
+  it('runChild refuses an answer that is not the one it asked for', () => {
+    const packets = [encodePacket({ type: 'procRun', flags: 0 })];
+    const { calls } = run({ config: toBytes(everything), packets });
+    expect(reportOf(calls)).toMatchObject({
+      step: 'hooks',
+      message: expect.stringContaining(
+        'expected procHooksDone in answer to procHooks, received procRun',
+      ),
+    });
+    expect(calls.map(({ name }) => name)).not.toContain('pivotRoot');
+  });
+
+  it.each([
+    ['nothing', new Uint8Array(), 'it sent no config'],
+    ['half a config', toBytes(everything).subarray(0, 100), 'config: '],
+  ])('runChild reports a config of %s', (_, config, reason) => {
+    const { calls, exitCode } = run({ config });
+    expect(reportOf(calls)).toMatchObject({
+      step: 'config',
+      message: expect.stringContaining(reason),
+    });
+    expect(exitCode).toBe(FAILED_CHILD_EXIT);
+    expect(calls.at(-2)?.name).toBe('sendPacket');
+  });
+
+  it('runChild ends all the same when its report cannot be sent', () => {
+    const sys = createRecordingSyscall({ config: new Uint8Array() });
+    sys.sendPacket = () => {
+      throw new Error('closed');
+    };
+    expect(() => runChild(sys, fds)).toThrow(new RecordedExit(FAILED_CHILD_EXIT));
+  });
+});

@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import type { Hierarchy } from '../cgroup/hierarchies.ts';
+import { planCgroup } from '../cgroup/plan-cgroup.ts';
+import type { PlannedMount } from '../config/init-config.ts';
+import type { OciMount } from '../config/oci-spec.ts';
+import { stockSpec } from '../config/stock-spec.ts';
+import { InvalidConfigError } from '../errors.ts';
+import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
+import { planMounts } from './mounts.ts';
+
+const v2: Hierarchy = {
+  version: 2,
+  controllers: '',
+  mountpoint: '/sys/fs/cgroup',
+  root: '/',
+  ownPath: '/',
+};
+const v1 = (controllers: string, directory = controllers): Hierarchy => ({
+  version: 1,
+  controllers,
+  mountpoint: `/sys/fs/cgroup/${directory}`,
+  root: '/',
+  ownPath: '/own',
+});
+
+function plan(
+  mounts: OciMount[],
+  {
+    hierarchies = [v2],
+    cgroupNamespace = true,
+  }: { hierarchies?: Hierarchy[]; cgroupNamespace?: boolean } = {},
+): PlannedMount[] {
+  const spec = { ...stockSpec(), mounts };
+  const cgroup = planCgroup(spec, 'demo', hierarchies);
+  return planMounts(spec, { bundle: '/bundle', hierarchies, cgroup, cgroupNamespace });
+}
+
+describe('planMounts', () => {
+  it('planMounts turns a file system and its options into calls of the mount API', () => {
+    expect(
+      plan([
+        {
+          destination: 'dev/./shm/',
+          type: 'tmpfs',
+          source: 'shm',
+          options: ['nosuid', 'ro', 'sync', 'mode=1777', 'rslave', 'newinstance'],
+        },
+      ]),
+    ).toEqual([
+      {
+        kind: 'filesystem',
+        index: 0,
+        destination: '/dev/shm',
+        fstype: 'tmpfs',
+        source: 'shm',
+        attributes: 0x3,
+        superblockFlags: ['ro', 'sync'],
+        parameters: [
+          ['mode', '1777'],
+          ['newinstance', null],
+        ],
+        propagation: [{ propagation: MS_SLAVE, recursive: true }],
+      },
+    ]);
+  });
+
+  it('planMounts finds the source of a bind from the bundle', () => {
+    const [relative, absolute] = plan([
+      { destination: '/a', source: 'data', options: ['bind', 'ro', 'private'] },
+      { destination: '/b', type: 'bind', source: '/srv', options: ['rbind', 'rro'] },
+    ]);
+    expect(relative).toMatchObject({
+      kind: 'bind',
+      source: '/bundle/data',
+      recursive: false,
+      attributes: { set: 1, clear: 0 },
+      recursiveAttributes: { set: 0, clear: 0 },
+      propagation: [{ propagation: MS_PRIVATE, recursive: false }],
+    });
+    expect(absolute).toMatchObject({
+      kind: 'bind',
+      index: 1,
+      source: '/srv',
+      recursive: true,
+      attributes: { set: 0, clear: 0 },
+      recursiveAttributes: { set: 1, clear: 0 },
+    });
+  });
+
+  it.each<[mount: OciMount, field: string]>([
+    [{ destination: '/', type: 'tmpfs' }, 'destination'],
+    [{ destination: '/a/..', type: 'tmpfs' }, 'destination'],
+    [{ destination: '/../..', type: 'tmpfs' }, 'destination'],
+    [{ destination: '/a' }, 'type'],
+    [{ destination: '/a', type: '' }, 'type'],
+    [{ destination: '/a', type: 'bind' }, 'source'],
+    [{ destination: '/a', source: '', options: ['rbind'] }, 'source'],
+    [{ destination: '/a', source: '/b', options: ['bind', 'mode=755'] }, 'options'],
+    [{ destination: '/a', source: '/b', options: ['bind', 'sync'] }, 'options'],
+  ])('planMounts refuses %j and names its %s', (mount, field) => {
+    const attempt = (): unknown => plan([{ destination: '/ok', type: 'proc' }, mount]);
+    expect(attempt).toThrow(InvalidConfigError);
+    expect(attempt).toThrow(new RegExp(`mounts\\[1\\]\\.${field}: `));
+  });
+
+  it('planMounts never leaves the root, however many levels up a destination goes', () => {
+    expect(plan([{ destination: '/../../etc', type: 'tmpfs' }])[0]?.destination).toBe('/etc');
+    expect(plan([{ destination: '../x', type: 'tmpfs' }])[0]?.destination).toBe('/x');
+  });
+
+  const cgroup: OciMount = {
+    destination: '/sys/fs/cgroup',
+    type: 'cgroup',
+    source: 'cgroup',
+    options: ['nosuid', 'ro'],
+  };
+
+  it('planMounts mounts the one hierarchy of a v2 host, and leaves its super block alone', () => {
+    expect(plan([cgroup])).toEqual([
+      {
+        kind: 'filesystem',
+        index: 0,
+        destination: '/sys/fs/cgroup',
+        fstype: 'cgroup2',
+        source: 'cgroup',
+        attributes: 0x3,
+        superblockFlags: [],
+        parameters: [],
+        propagation: [],
+      },
+    ]);
+  });
+
+  it('planMounts makes a directory for each v1 hierarchy, links for joint ones, and seals it', () => {
+    const hierarchies = [v1('cpu,cpuacct'), v1('devices'), v1('name=systemd', 'systemd'), v2];
+    const planned = plan([cgroup], { hierarchies });
+    expect(planned.map((mount) => [mount.kind, mount.destination])).toEqual([
+      ['filesystem', '/sys/fs/cgroup'],
+      ['filesystem', '/sys/fs/cgroup/cpu,cpuacct'],
+      ['filesystem', '/sys/fs/cgroup/devices'],
+      ['filesystem', '/sys/fs/cgroup/systemd'],
+      ['symlink', '/sys/fs/cgroup/cpu'],
+      ['symlink', '/sys/fs/cgroup/cpuacct'],
+      ['seal', '/sys/fs/cgroup'],
+    ]);
+    // Writable until it is filled.
+    expect(planned[0]).toMatchObject({ attributes: 0x2, superblockFlags: [] });
+    expect(planned[1]).toMatchObject({
+      fstype: 'cgroup',
+      attributes: 0x3,
+      parameters: [
+        ['cpu', null],
+        ['cpuacct', null],
+      ],
+    });
+    expect(planned[3]).toMatchObject({ parameters: [['name', 'systemd']] });
+  });
+
+  it('planMounts shows the own cgroup by binds where there is no cgroup namespace', () => {
+    const options = { hierarchies: [v1('devices')], cgroupNamespace: false };
+    expect(plan([cgroup], options)[1]).toMatchObject({
+      kind: 'bind',
+      source: '/sys/fs/cgroup/devices/own/demo',
+      destination: '/sys/fs/cgroup/devices',
+      attributes: { set: 0x3, clear: 0 },
+    });
+    expect(plan([cgroup], { cgroupNamespace: false })[0]).toMatchObject({
+      kind: 'bind',
+      source: '/sys/fs/cgroup/demo',
+    });
+  });
+});
