@@ -1,0 +1,20 @@
+import { AliasNotFoundError, ArgumentParseError, FlagNotFoundError } from '@stricli/core';
+import { isCliError, UsageError } from '../errors.ts';
+
+/** The error of the parser as one of ours, which names the command. */
+export function usageProblem(command: string, problem: unknown): unknown {
+  if (isCliError(problem)) return problem;
+  const hint = `See \`pilotlight ${command} --help\`.`;
+  return new UsageError(`${command}: ${describe(problem)}`, hint);
+}
+
+function describe(problem: unknown): string {
+  if (problem instanceof FlagNotFoundError) return `unknown flag --${problem.input}`;
+  if (problem instanceof AliasNotFoundError) return `unknown flag -${problem.input}`;
+  if (problem instanceof ArgumentParseError) {
+    const { exception } = problem;
+    return exception instanceof Error ? exception.message : String(exception);
+  }
+  const text = problem instanceof Error ? problem.message : String(problem);
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

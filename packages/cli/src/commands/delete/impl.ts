@@ -1,0 +1,18 @@
+import { isStoreError, openStore } from '@pilotlight/process-store';
+import type { CliContext } from '../../context.ts';
+import type { DeleteFlags } from './command.ts';
+
+/** Throws what `ProcessStore.delete` throws. */
+export async function deleteOne(
+  this: CliContext,
+  { force }: DeleteFlags,
+  id: string,
+): Promise<void> {
+  await using store = await openStore(this.root, { create: false });
+  try {
+    await store.delete(id, { force });
+  } catch (error) {
+    // What is not there need not be removed: callers clean up with --force after anything.
+    if (!force || !isStoreError(error, 'ERR_STORE_NOT_FOUND')) throw error;
+  }
+}

@@ -1,0 +1,37 @@
+import { canForkHere, localZygote, type Zygote } from '@pilotlight/init';
+import { openStore } from '@pilotlight/process-store';
+import type { CliContext } from '../../context.ts';
+import type { RunFlags } from './command.ts';
+import { runDetached } from './run-detached.ts';
+import { runForeground } from './run-foreground.ts';
+import { requirePrivilege } from './require-privilege.ts';
+import { requireTerminalPlace } from './require-terminal-place.ts';
+import { subjectOf } from './subject.ts';
+
+/**
+ * In the foreground, the exit code becomes the program's. Throws UsageError, PrivilegeError, TerminalError, FileError,
+ * InterruptedError, and what `ProcessStore.launch` throws.
+ */
+export async function run(
+  this: CliContext,
+  flags: RunFlags,
+  id: string | undefined,
+): Promise<void> {
+  const subject = await subjectOf(this, flags, id);
+  requireTerminalPlace(this.host, flags, subject.spec.process.terminal ?? false);
+  requirePrivilege(this.host.uid);
+  await using store = await openStore(this.root, { create: false });
+  const zygote = zygoteHere();
+  const request = { ...subject, ...zygote, ...(id === undefined ? {} : { id }) };
+  try {
+    if (flags.detach) await runDetached(store, request, flags);
+    else this.process.exitCode = await runForeground(store, request, flags, this.host);
+  } finally {
+    await zygote.zygote?.close();
+  }
+}
+
+/** This very process forks if it was started so that it may; otherwise a process made for it does. */
+function zygoteHere(): { zygote?: Zygote } {
+  return canForkHere() ? { zygote: localZygote() } : {};
+}

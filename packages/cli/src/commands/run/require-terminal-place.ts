@@ -1,0 +1,29 @@
+import type { Host } from '../../context.ts';
+import { TerminalError } from '../../errors.ts';
+import type { RunFlags } from './command.ts';
+
+/** Throws TerminalError where a terminal is wanted and has no place, or has one and is not wanted; as runc does. */
+export function requireTerminalPlace(
+  host: Pick<Host, 'isTerminal'>,
+  { detach, consoleSocket }: Pick<RunFlags, 'detach' | 'consoleSocket'>,
+  terminal: boolean,
+): void {
+  if (detach && terminal && consoleSocket === undefined) {
+    throw new TerminalError(
+      'run: process.terminal is true and nobody would hold the terminal of a detached program',
+      'Give --console-socket, or set process.terminal to false.',
+    );
+  }
+  if (consoleSocket !== undefined && !(detach && terminal)) {
+    throw new TerminalError(
+      'run: --console-socket is only for a detached program that wants a terminal',
+      'Add --detach and set process.terminal to true, or leave --console-socket away.',
+    );
+  }
+  if (!detach && terminal && !host.isTerminal(0)) {
+    throw new TerminalError(
+      'run: process.terminal is true and standard input is no terminal',
+      'Run it from a terminal, set process.terminal to false, or use --detach with --console-socket.',
+    );
+  }
+}

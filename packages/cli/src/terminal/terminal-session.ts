@@ -1,0 +1,78 @@
+import { ReadStream } from 'node:tty';
+import type { OciSpec } from '@pilotlight/init';
+import { type OwnedFd, receiveFile, SeqpacketSocket, socketpair } from '@pilotlight/scm-rights';
+
+/** How long the last output may take to arrive when something else still holds the program's terminal. */
+const DRAIN_MS = 250;
+
+/**
+ * A pty for a program in the foreground, joined to this process's own terminal: raw mode here, all rules of the line
+ * there. Disposal, on every way out, gives our terminal back as it was.
+ */
+export class TerminalSession implements AsyncDisposable {
+  readonly #ours: SeqpacketSocket;
+  readonly #theirs: OwnedFd;
+  #master: ReadStream | undefined;
+
+  private constructor(ours: SeqpacketSocket, theirs: OwnedFd) {
+    this.#ours = ours;
+    this.#theirs = theirs;
+  }
+
+  /** Throws SyscallError when descriptors run out. */
+  static open(): TerminalSession {
+    const [ours, theirs] = socketpair('seqpacket');
+    return new TerminalSession(new SeqpacketSocket(ours), theirs);
+  }
+
+  /** For the launch; stays ours. */
+  get consoleSocket(): OwnedFd {
+    return this.#theirs;
+  }
+
+  /** The specification with the size of our terminal. */
+  sized(spec: OciSpec): OciSpec {
+    const { columns: width, rows: height } = process.stdout;
+    if (!process.stdout.isTTY || width === undefined || height === undefined) return spec;
+    return { ...spec, process: { ...spec.process, consoleSize: { height, width } } };
+  }
+
+  /** Takes the pty that the child has sent, and joins both. After the launch. */
+  async attach(): Promise<void> {
+    // Ours would hide an end of file, should the child have sent nothing.
+    this.#theirs.close();
+    const { fd } = await receiveFile(this.#ours);
+    const master = new ReadStream(fd.release());
+    this.#master = master;
+    // EIO: nobody has the other side open any more. That is how a pty ends.
+    master.on('error', () => undefined);
+    master.pipe(process.stdout, { end: false });
+    process.stdin.setRawMode(true);
+    process.stdin.pipe(master, { end: false });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const master = this.#master;
+    if (master !== undefined) {
+      await drained(master);
+      process.stdin.unpipe(master);
+      process.stdin.setRawMode(false);
+      // Else it would keep this process waiting for a key.
+      process.stdin.destroy();
+      master.destroy();
+    }
+    this.#theirs.close();
+    this.#ours.close();
+  }
+}
+
+/** Resolves when the pty has ended and everything is read, or after a while if others keep it open. */
+async function drained(master: ReadStream): Promise<void> {
+  if (master.readableEnded || master.destroyed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, DRAIN_MS);
+  master.once('end', resolve);
+  master.once('close', resolve);
+  await promise;
+  clearTimeout(timer);
+}
