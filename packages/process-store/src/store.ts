@@ -155,7 +155,6 @@ export class ProcessStore implements AsyncDisposable {
       // Deleted already, or the id is another's by now.
       if (all.get(live.id) !== live) return;
       all.delete(live.id);
-      if (live.detached) return;
       // What stays undone here, the next command that touches the record does.
       await finish(root, live.id, proc).catch(() => undefined);
     });

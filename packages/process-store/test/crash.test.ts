@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { isStoreError, type LaunchStep, openStore } from '../src/index.ts';
@@ -10,9 +11,9 @@ import { specOf } from './spec-of.ts';
 
 const program = fileURLToPath(new URL('crash-launcher.ts', import.meta.url));
 
-async function crash(root: string, step: LaunchStep, kind: 'gated' | 'init', script: string) {
+async function crash(root: string, step: LaunchStep, kind: 'gated' | 'init', ...rest: string[]) {
   const flags = ['--conditions=@pilotlight/source', '--no-warnings'];
-  const child = spawn(process.execPath, [...flags, program, root, step, kind, script], {
+  const child = spawn(process.execPath, [...flags, program, root, step, kind, ...rest], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const [, signal] = await once(child, 'exit');
@@ -111,6 +112,27 @@ for (const kind of kinds) {
     },
   );
 }
+
+test.skipIf(!isRoot)(
+  'list removes a launch that was killed before it was recorded, and the cgroup that was made for it',
+  { timeout: 60_000, concurrent: true },
+  async () => {
+    using scratch = new Scratch();
+    const name = `process-store-crash-${process.pid}`;
+    const cgroups = () =>
+      readdirSync('/sys/fs/cgroup', { withFileTypes: true }).filter(
+        (entry) => entry.name === name || existsSync(`/sys/fs/cgroup/${entry.name}/${name}`),
+      );
+    await crash(scratch.root, 'prepared', 'init', 'exit 7', `/${name}`);
+    expect(cgroups()).not.toEqual([]);
+    {
+      await using store = await openStore(scratch.root);
+      expect(await store.list()).toEqual({ processes: [], problems: [] });
+    }
+    expect(cgroups()).toEqual([]);
+    expect(scratch.files()).toEqual([]);
+  },
+);
 
 test.skipIf(!isRoot)(
   'wait tells the signal that ended a process whose launcher was killed',

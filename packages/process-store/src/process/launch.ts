@@ -1,22 +1,20 @@
-import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { LaunchOptions, OciSpec } from '@pilotlight/init';
-import { pidfdInode, pinPidfd, type WaitStatus } from '@pilotlight/scm-rights';
+import { pidfdInode, pinPidfd } from '@pilotlight/scm-rights';
 import { type JsonValue, stringifyExactJson } from '@pilotlight/sync';
 import { openDirectory } from '../disk/open-directory.ts';
 import { writeOnce } from '../disk/write-once.ts';
 import { CleanupError, StoreError } from '../errors.ts';
 import { recordFiles } from '../layout.ts';
-import type { ExitRecord } from '../record/exit-record.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { formatProcRecord, type ProcRecord, type Tier } from '../record/proc-record.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
-import { recordExit } from '../supervision/record-exit.ts';
 import { readStartTicks } from '../supervision/start-ticks.ts';
 import { removeCgroups } from './cgroups.ts';
+import { ExitWriter } from './exit-writer.ts';
 import { LiveProcess } from './live-process.ts';
 import { reserveRecord } from './reserve-record.ts';
 import type { Prepared, StoreContext } from './store-context.ts';
@@ -81,10 +79,8 @@ class LaunchAttempt {
   readonly #record: LockedRecord;
   readonly #spec: SpecRecord;
   readonly #tier: Tier;
-  #directory: FileHandle | undefined;
+  #writer: ExitWriter | undefined;
   #prepared: Prepared | undefined;
-  #exit: ExitRecord | undefined;
-  #released = false;
   #running = false;
 
   constructor(context: StoreContext, record: LockedRecord, spec: SpecRecord, tier: Tier) {
@@ -120,17 +116,11 @@ class LaunchAttempt {
 
     request.signal?.throwIfAborted();
     await writeOnce(directory, recordFiles.released, '');
-    this.#released = true;
+    this.#writer!.describe({ released: true });
     await at('released');
     this.#running = true;
     const launched = await prepared.run();
-    const live = new LiveProcess({
-      id: this.#spec.id,
-      generation: proc,
-      launched,
-      directory: this.#directory!,
-      exit: () => this.#exit,
-    });
+    const live = new LiveProcess(this.#spec.id, proc, launched, this.#writer!);
     return { spec: this.#spec, proc, live };
   }
 
@@ -142,7 +132,7 @@ class LaunchAttempt {
       // A failed run has done that itself.
       async () => this.#running || prepared?.abort(),
       async () => removeCgroups(prepared?.cgroupPaths ?? []),
-      async () => this.#directory?.close(),
+      async () => this.#writer?.close(),
       async () => removeRecord(this.#context.root.layout, this.#record),
     ];
     for (const attempt of attempts) {
@@ -156,13 +146,15 @@ class LaunchAttempt {
     launcher: NonNullable<StoreContext['launcher']>,
     options: LaunchOptions,
   ): Promise<Prepared> {
-    // One of its own, which stays open when the locks are released: the exit is written through it.
-    this.#directory = await openDirectory(this.#record.path);
     const { id, spec, bundle } = this.#spec;
+    // With a folder of its own, which stays open when the locks are released.
+    const writer = new ExitWriter(id, await openDirectory(this.#record.path));
+    this.#writer = writer;
     this.#prepared = await launcher(
       { id, spec: spec as unknown as OciSpec, bundle },
-      { ...options, onExit: (status) => this.#recordExit(status) },
+      { ...options, onExit: (status) => writer.record(status) },
     );
+    writer.describe({ cgroupPaths: this.#prepared.cgroupPaths });
     return this.#prepared;
   }
 
@@ -189,18 +181,5 @@ class LaunchAttempt {
       namespaces,
       recordedAt: new Date().toISOString(),
     };
-  }
-
-  /** Called while the process is a zombie: it is not reaped before this is on disk. */
-  async #recordExit(status: WaitStatus): Promise<void> {
-    const { id } = this.#spec;
-    const cgroupPaths = this.#prepared?.cgroupPaths ?? [];
-    const subject = { id, released: this.#released, cgroupPaths };
-    const exitedAt = new Date().toISOString();
-    this.#exit = await recordExit(this.#directory!, subject, {
-      status,
-      source: 'parent',
-      exitedAt,
-    });
   }
 }

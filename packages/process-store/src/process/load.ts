@@ -89,10 +89,12 @@ function toLoaded({ facts, seen }: Pick<RecordView, 'facts' | 'seen'>): LoadedRe
   return facts === undefined ? undefined : { facts, state: deriveState(facts, seen?.kind) };
 }
 
-/** Whether recovery has something to do: a launch that may be dead, an end to record, a pin to remove. */
+/** Whether recovery has something to do: a launch that may be dead, an end to record, a pin to remove or to renew. */
 function isUnfinished({ facts, seen }: RecordView): boolean {
   if (facts === undefined) return true;
   if (facts.exit !== undefined) return facts.pinFile;
+  const isUnpinned = seen !== undefined && 'via' in seen && seen.via === 'pid';
+  if (isUnpinned) return facts.proc.tier === 'A';
   return seen?.kind === 'ended' || seen?.kind === 'lost';
 }
 

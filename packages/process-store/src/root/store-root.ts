@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, rmdir, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import {
   mountPrivately,
@@ -22,6 +22,7 @@ import { cannot, checkRoot, makeRoot } from './check-root.ts';
 const LOCK_DEADLINE_MS = 10_000;
 /** Tidying is a courtesy: whoever is busy here tidies when done. */
 const TIDY_DEADLINE_MS = 250;
+const TIDY_ATTEMPTS = 3;
 /** How often the root may vanish under us, because another emptied it, before we call it a failure. */
 const ATTEMPTS = 20;
 
@@ -45,21 +46,21 @@ export class StoreRoot {
     await checkRoot(this.layout.root);
   }
 
-  /** Makes the root and what belongs into it, as far as it is missing. Throws RootError. */
+  /** Makes the root and what belongs into it, as far as it is missing. Throws RootError, BusyError. */
   async create(): Promise<void> {
     const { root } = this.layout;
-    for (let attempt = 1; ; attempt++) {
-      const made = await makeRoot(root);
-      try {
-        await this.#furnish(made);
-        return;
-      } catch (error) {
-        // Another process found the store empty and removed it just now.
-        if (errnoCode(error) === 'ENOENT' && attempt < ATTEMPTS) continue;
+    let made = false;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      // Another process may find the store empty and remove it meanwhile: then it is made anew.
+      if (await makeRoot(root)) made = true;
+      else if (!made && (await this.#isFurnished())) return;
+      const done = await this.#guard('make', () => this.#furnish(made)).catch(async (error) => {
         if (made) await rmdir(root).catch(() => undefined);
-        throw cannot('make', root, error);
-      }
+        throw error;
+      });
+      if (done) return;
     }
+    throw this.#vanishing();
   }
 
   /** The shared lock for work on single records; the caller closes it. Undefined if there is no root. */
@@ -77,17 +78,14 @@ export class StoreRoot {
       let tier: Tier | undefined;
       try {
         // Under the lock: what it says holds for as long as we keep it, because removal needs the lock for itself.
-        tier = preparedFor(await this.#readMeta());
+        if (await this.#isFurnished()) tier = preparedFor(await this.#readMeta());
       } finally {
         if (tier === undefined) lock.close();
       }
       if (tier !== undefined) return { lock, tier };
       await this.#prepare(signal);
     }
-    const { root } = this.layout;
-    throw new RootError(root, `prepare store ${root}: others keep removing it`, {
-      hint: 'Look for a process that deletes this directory.',
-    });
+    throw this.#vanishing();
   }
 
   /** The tier of launches here. Probes once per boot, kernel, user and mount namespace, and remembers it in the root. */
@@ -116,36 +114,59 @@ export class StoreRoot {
    * made by a store. Leaves everything to the next who tidies if others are at work.
    */
   async tidy(): Promise<void> {
-    if ((await this.ids()).length > 0) return;
+    for (let attempt = 0; attempt < TIDY_ATTEMPTS; attempt++) {
+      if (await this.#tidyOnce()) return;
+    }
+  }
+
+  /** False if it is worth another try. */
+  async #tidyOnce(): Promise<boolean> {
+    if ((await this.ids()).length > 0) return true;
     let lock: OwnedFd | undefined;
     try {
       lock = await takeLock(this.layout.lock, 'exclusive', { deadlineMs: TIDY_DEADLINE_MS });
     } catch (error) {
-      if (error instanceof BusyError || isRefusal(error)) return;
+      if (error instanceof BusyError || isRefusal(error)) return true;
       throw error;
     }
-    if (lock === undefined) return;
+    if (lock === undefined) return true;
     let meta: MetaRecord | undefined;
     try {
       meta = await this.#readMeta();
       // The mount can only be undone where it was made.
-      if (meta?.mount !== undefined && !isMountedHere(meta)) return;
-      if (!(await this.#unfurnish())) return;
+      if (isMountedElsewhere(meta)) return true;
+      if (!(await this.#unfurnish())) return true;
     } finally {
       // Before unmounting: a file of ours open in the mount would keep it busy.
       lock.close();
     }
-    await this.#removeRoot(meta);
+    return this.#removeRoot(meta);
   }
 
-  async #furnish(createdRoot: boolean): Promise<void> {
-    const { root, records, gone, meta } = this.layout;
+  async #isFurnished(): Promise<boolean> {
+    const { records, gone } = this.layout;
+    const stats = await Promise.all(
+      [records, gone].map((path) => stat(path).catch(() => undefined)),
+    );
+    return !stats.includes(undefined) && (await this.#readMeta()) !== undefined;
+  }
+
+  /** False if the root has gone. Under the lock, which keeps it from being tidied away in between. */
+  async #furnish(createdRoot: boolean): Promise<boolean> {
+    const { root, records, gone } = this.layout;
+    using lock = await takeLock(this.layout.lock, 'shared', { deadlineMs: LOCK_DEADLINE_MS });
+    if (lock === undefined) return false;
     await makeFolder(records);
     await makeFolder(gone);
-    if ((await this.#readMeta()) !== undefined) return;
     await using directory = await openDirectory(root);
     const record: MetaRecord = { schema: 1, bootId: here().bootId, createdRoot };
-    await writeOnce(directory, meta.slice(root.length + 1), formatMeta(record));
+    if (await writeOnce(directory, 'meta.json', formatMeta(record))) return true;
+    const meta = await this.#readMeta();
+    // Somebody was faster with the file than we, who made the directory.
+    if (createdRoot && meta?.createdRoot === false) {
+      await replaceFile(root, 'meta.json', formatMeta({ ...meta, createdRoot }));
+    }
+    return true;
   }
 
   /** False if there are records after all. */
@@ -166,19 +187,22 @@ export class StoreRoot {
     return true;
   }
 
-  async #removeRoot(meta: MetaRecord | undefined): Promise<void> {
+  /** False if somebody was faster to come back than we to leave. */
+  async #removeRoot(meta: MetaRecord | undefined): Promise<boolean> {
     const { root } = this.layout;
-    if (!unmountPrivately(root)) {
-      // Somebody is in there, or back already. Keep for the next one who made the directory.
-      if (meta?.createdRoot === true) await this.#furnish(true);
-      return;
-    }
-    if (meta?.createdRoot !== true) return;
+    const createdRoot = meta?.createdRoot ?? false;
     try {
-      await rmdir(root);
+      if (unmountPrivately(root)) {
+        if (createdRoot) await rmdir(root);
+        return true;
+      }
     } catch (error) {
-      if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(errnoCode(error) ?? '')) throw error;
+      if (errnoCode(error) === 'ENOENT') return true;
+      if (errnoCode(error) !== 'ENOTEMPTY' && errnoCode(error) !== 'EBUSY') throw error;
     }
+    // They found the directory and take it for a given one: tell them whose it was.
+    if (createdRoot) await this.#furnish(true);
+    return !createdRoot;
   }
 
   async #prepare(signal: AbortSignal | undefined): Promise<void> {
@@ -220,6 +244,13 @@ export class StoreRoot {
     const { bootId, kernelRelease, uid, namespaces } = here();
     this.#probed = { bootId, kernelRelease, uid, mnt: namespaces.mnt, exitInfo, pins };
     return this.#probed;
+  }
+
+  #vanishing(): RootError {
+    const { root } = this.layout;
+    return new RootError(root, `prepare store ${root}: others keep removing it`, {
+      hint: 'Look for a process that deletes this directory.',
+    });
   }
 
   async #readMeta(): Promise<MetaRecord | undefined> {
@@ -270,6 +301,11 @@ function isMountedHere({ mount }: MetaRecord): boolean {
   const { bootId, namespaces } = here();
   // A mount of an earlier boot is gone everywhere.
   return mount !== undefined && mount.bootId === bootId && mount.mnt === namespaces.mnt;
+}
+
+function isMountedElsewhere(meta: MetaRecord | undefined): boolean {
+  const { bootId, namespaces } = here();
+  return meta?.mount?.bootId === bootId && meta.mount.mnt !== namespaces.mnt;
 }
 
 function isRefusal(error: unknown): boolean {
