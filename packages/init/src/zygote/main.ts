@@ -63,7 +63,7 @@ class ZygoteLoop {
 
   /** @returns false at end of file */
   #takeRequest(): boolean {
-    const { length, fds } = recvmsg(REQUEST_FD, this.#packet);
+    const { length, fds } = receiveRequest(this.#packet);
     if (length === 0) return false;
     try {
       const request = JSON.parse(this.#packet.toString('utf8', 0, length)) as ZygoteRequest;
@@ -117,6 +117,16 @@ class ZygoteLoop {
     waitid(child.pidfd, WNOHANG);
     close(child.pidfd);
     say({ event: 'reaped', token });
+  }
+}
+
+/** A parent that was killed may leave unread answers of ours behind: a reset then, and an end as good as any. */
+function receiveRequest(packet: Buffer): { length: number; fds: number[] } {
+  try {
+    return recvmsg(REQUEST_FD, packet);
+  } catch (error) {
+    if (isSyscallError(error, 'ECONNRESET')) return { length: 0, fds: [] };
+    throw error;
   }
 }
 
