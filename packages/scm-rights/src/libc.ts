@@ -2,12 +2,14 @@
 export * from './libc/constants.ts';
 export * from './libc/syscall-number.ts';
 export {
+  type FdWatch,
   koffiModulePath,
   type Libc,
   type LibcArgument,
   type LibcFunction,
   loadLibc,
   type LoadLibcOptions,
+  useLibc,
 } from './libc/library.ts';
 export { attempt, attemptSyscall, invoke, invokeSyscall, lazyFunction } from './libc/invoke.ts';
 export { cString, cStringBytes } from './libc/c-string.ts';
@@ -19,6 +21,7 @@ export {
   epollEventBuffer,
   epollWait,
   epollWaitAsync,
+  epollWaitNow,
   tryEpollCtl,
 } from './libc/epoll.ts';
 export {

@@ -52,6 +52,13 @@ export function epollWait(epollFd: number, maxEvents: number, timeoutMs: number)
   return decodeEpollEvents(bytes, count);
 }
 
+/** {@link epollWait} into memory of the caller's, without waiting. */
+export function epollWaitNow(epollFd: number, bytes: Uint8Array): EpollEvent[] {
+  const maxEvents = Math.floor(bytes.length / EPOLL_EVENT_LAYOUT.size);
+  const count = invoke('epoll_wait', epollFd, wait(), epollFd, bytes, maxEvents, 0);
+  return decodeEpollEvents(bytes, count);
+}
+
 /** Memory for `maxEvents` events. */
 export function epollEventBuffer(maxEvents: number): Uint8Array {
   if (!Number.isInteger(maxEvents) || maxEvents < 1) {

@@ -1,5 +1,5 @@
 import { syscallError, type SyscallOperand } from '../errors.ts';
-import { type LibcArgument, type LibcFunction, loadLibc } from './library.ts';
+import { type Libc, type LibcArgument, type LibcFunction, loadLibc } from './library.ts';
 
 const EINTR = 4;
 
@@ -10,7 +10,15 @@ export function lazyFunction(
   params: readonly string[],
 ): () => LibcFunction {
   let declared: LibcFunction | undefined;
-  return () => (declared ??= loadLibc().func(name, result, params));
+  let declaredBy: Libc | undefined;
+  return () => {
+    const libc = loadLibc();
+    if (declared === undefined || declaredBy !== libc) {
+      declared = libc.func(name, result, params);
+      declaredBy = libc;
+    }
+    return declared;
+  };
 }
 
 /** Calls until it is not interrupted (EINTR). Returns the result, or the negative errno. */

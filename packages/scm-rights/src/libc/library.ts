@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { LibcLoadError, UnsupportedPlatformError } from '../errors.ts';
 
 /** What may be passed to a C function: integers, NUL-free strings, memory, addresses, or NULL. */
@@ -16,7 +17,24 @@ export interface LibcFunction<Result = number> {
   async(...args: [...LibcArgument[], (error: unknown, result: Result) => void]): void;
 }
 
-/** The C library of this process. */
+/** A descriptor watched on the event loop: see {@link Libc.watch}. */
+export interface FdWatch {
+  /** Reports again after {@link stop}. */
+  start(): void;
+  /** Reports nothing from now on, and keeps nothing alive. */
+  stop(): void;
+  /** Keeps the process alive while started, as is the case in the beginning. */
+  ref(): void;
+  /** Lets the process end. */
+  unref(): void;
+  /** Ends it; before the descriptor is closed. No other call may follow. */
+  close(): void;
+}
+
+/**
+ * The C library of this process, as one small interface: everything in this package that reaches the kernel goes through
+ * these few members, so another foreign-function interface than koffi can be put under it with {@link useLibc}.
+ */
 export interface Libc {
   /**
    * Declares a function by symbol name, result and parameter types (`'int'`, `'uint'`, `'long'`, `'ulong'`, `'size_t'`,
@@ -33,6 +51,13 @@ export interface Libc {
   address(memory: ArrayBufferView): bigint;
   /** Raw `syscall(2)`: six `long` operands, missing ones are 0. Returns -1 on failure, as libc does. */
   syscall(number: number, ...operands: (number | bigint)[]): number;
+  /**
+   * Calls `report` on this thread's event loop, again in each of its turns, for as long as `fd` is readable. What it throws
+   * and what it leaves in the queue of microtasks may get lost: it does no more than schedule the work.
+   *
+   * Absent where the interface cannot; then a thread of libuv's pool waits.
+   */
+  watch?(fd: number, report: () => void): FdWatch;
 }
 
 export interface LoadLibcOptions {
@@ -49,6 +74,16 @@ interface Koffi {
   };
   errno(): number;
   address(memory: unknown): bigint;
+  /** Present since 2.12, not documented: what is missing or of another shape is not used. */
+  node?: { poll?: (fd: number, options: { readable: true }, report: () => void) => KoffiPoll };
+}
+
+interface KoffiPoll {
+  start(options: { readable: true }, report: () => void): void;
+  stop(): void;
+  ref(): void;
+  unref(): void;
+  close(): void;
 }
 
 let loaded: Libc | undefined;
@@ -70,6 +105,23 @@ export function loadLibc(options: LoadLibcOptions = {}): Libc {
   }
   loaded = openLibc(loadKoffi(options.koffiModule));
   return loaded;
+}
+
+/**
+ * Puts `libc` under every call of this package, in place of koffi, until the result is disposed of; with undefined, koffi.
+ *
+ * Before anything waits or has a descriptor open: functions are declared anew, but nothing that is under way moves over. The
+ * replacement must call the same libc symbols, keep memory in place during a call, and leave errno readable after it. For
+ * another FFI, and for tests that record or refuse calls.
+ */
+export function useLibc(libc: Libc | undefined): Disposable {
+  const before = loaded;
+  loaded = libc;
+  return {
+    [Symbol.dispose]: () => {
+      loaded = before;
+    },
+  };
 }
 
 /**
@@ -151,13 +203,44 @@ function openLibc(koffi: Koffi): Libc {
       'long',
       'long',
     ]);
+    const poll = koffi.node?.poll;
+    const canWatch = typeof poll === 'function' && (isMainThread || keepModuleLoaded(func));
     return {
       func,
       errno: () => koffi.errno(),
       address: (memory) => koffi.address(memory),
       syscall: (number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) => raw(number, a, b, c, d, e, f),
+      ...(canWatch
+        ? { watch: (fd, report) => koffiWatch(poll(fd, READABLE, report), report) }
+        : {}),
     };
   } catch (cause) {
     throw new LibcLoadError('libc', cause);
   }
+}
+
+const RTLD_NOW = 0x2;
+const RTLD_NOLOAD = 0x4;
+const RTLD_NODELETE = 0x1000;
+
+/**
+ * Keeps koffi's module in memory for good; dlopen(3). A worker that ends unloads it if nobody else uses it, and after that
+ * libuv would call into it once more to free the watch. False where the module is not known by its path.
+ */
+function keepModuleLoaded(func: Libc['func']): boolean {
+  if (typeof modulePath !== 'string') return false;
+  const dlopen = func('dlopen', 'long', ['str', 'int']);
+  return dlopen(modulePath, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) !== 0;
+}
+
+const READABLE = { readable: true } as const;
+
+function koffiWatch(handle: KoffiPoll, report: () => void): FdWatch {
+  return {
+    start: () => handle.start(READABLE, report),
+    stop: () => handle.stop(),
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+    close: () => handle.close(),
+  };
 }

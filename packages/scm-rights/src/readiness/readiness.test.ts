@@ -14,12 +14,13 @@ import { Readiness } from './readiness.ts';
 
 const ONE = new Uint8Array(1);
 
-async function withReadiness(
+async function withMethod(
+  method: 'loop' | 'pool',
   body: (readiness: Readiness, reader: OwnedFd, writer: OwnedFd) => Promise<void>,
 ): Promise<void> {
   const before = countOpenFds();
   const listeners = process.listenerCount('exit');
-  const readiness = new Readiness();
+  const readiness = new Readiness({ usePoolThread: method === 'pool' });
   const [reader, writer] = pipe2().map((fd) => new OwnedFd(fd));
   try {
     await body(readiness, reader!, writer!);
@@ -36,12 +37,16 @@ async function nextTurn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('Readiness', () => {
+describe.each(['loop', 'pool'] as const)('Readiness (%s)', (method) => {
+  const withReadiness = async (
+    body: (readiness: Readiness, reader: OwnedFd, writer: OwnedFd) => Promise<void>,
+  ): Promise<void> => withMethod(method, body);
+
   it('Readiness.wait resolves when a descriptor becomes readable, and is idle again', async () => {
     await withReadiness(async (readiness, reader, writer) => {
       expect(readiness.idle).toBe(true);
       const ready = readiness.wait(reader, 'readable');
-      expect(readiness.idle).toBe(false);
+      expect([readiness.method, readiness.idle]).toEqual([method, method === 'loop']);
       write(writer.fd, ONE);
       expect(await ready).toEqual({ readable: true, writable: false, hangup: false, error: false });
       expect(readiness.waiting).toBe(0);
@@ -206,6 +211,24 @@ describe('Readiness', () => {
     });
   });
 
+  it('Readiness serves ten thousand waits on a thousand descriptors, each exactly once', async () => {
+    await withReadiness(async (readiness) => {
+      const pipes = Array.from({ length: 1000 }, () => pipe2());
+      const rounds = pipes.map(async ([reader, writer], index) => {
+        for (let round = 0; round < 10; round += 1) {
+          const ready = readiness.wait(reader, 'readable');
+          if (index % 3 === 0) setImmediate(() => write(writer, ONE));
+          else write(writer, ONE);
+          await ready;
+          expect(read(reader, new Uint8Array(8))).toBe(1);
+        }
+      });
+      await Promise.all(rounds);
+      expect(readiness.waiting).toBe(0);
+      for (const fd of pipes.flat()) close(fd);
+    });
+  });
+
   it('Readiness.wait sees a pidfd become readable when its process dies', async () => {
     await withReadiness(async (readiness) => {
       const child: ChildProcess = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
@@ -226,7 +249,9 @@ describe('a process with pending waits', () => {
     ['abort', 0, 'it ends by itself when the wait is aborted'],
     ['done', 0, 'it ends by itself when the wait is over'],
     ['close', 0, 'it ends by itself when the socket is closed'],
-    ['worker', 0, 'a worker that waits can be ended by its process.exit'],
+    ['worker-exit', 7, 'a worker that waits can be ended by its process.exit'],
+    ['worker-terminate', 1, 'a worker that waits can be terminated'],
+    ['worker-done', 0, 'a worker ends by itself when the wait is over'],
   ])('%s: status %i, because %s', async (mode, status) => {
     const program = new URL('../../test/fixtures/end-while-waiting.ts', import.meta.url).pathname;
     const child = spawn(process.execPath, ['--conditions=@pilotlight/source', program, mode], {

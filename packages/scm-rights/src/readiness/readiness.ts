@@ -1,23 +1,13 @@
 import { FdClosedError, SocketClosedError, syscallError } from '../errors.ts';
 import { type FdLike, fdNumber } from '../fd-like.ts';
-import {
-  EFD_NONBLOCK,
-  EPOLL_CTL_ADD,
-  EPOLL_CTL_DEL,
-  EPOLL_CTL_MOD,
-  EPOLLIN,
-} from '../libc/constants.ts';
-import {
-  epollCreate,
-  epollCtl,
-  epollEventBuffer,
-  epollWait,
-  epollWaitAsync,
-  tryEpollCtl,
-} from '../libc/epoll.ts';
-import { decodeEpollEvents } from '../libc/epoll-event.ts';
-import { eventfd, eventfdRead, eventfdWrite } from '../libc/eventfd.ts';
+import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../libc/constants.ts';
+import { epollCreate, epollCtl, tryEpollCtl } from '../libc/epoll.ts';
+import type { EpollEvent } from '../libc/epoll-event.ts';
+import { loadLibc } from '../libc/library.ts';
 import { OwnedFd } from '../owned-fd.ts';
+import type { EpollWatch } from './epoll-watch.ts';
+import { LoopWatch } from './loop-watch.ts';
+import { PoolWatch, WAKE } from './pool-watch.ts';
 import {
   interestOf,
   type ReadinessKind,
@@ -25,9 +15,6 @@ import {
   readyEvents,
   satisfies,
 } from './ready-events.ts';
-
-const MAX_EVENTS = 256;
-const WAKE = 0n;
 
 interface Waiter {
   readonly kind: ReadinessKind;
@@ -45,40 +32,49 @@ interface Registration {
   readonly waiters: Set<Waiter>;
 }
 
-/** The descriptors of one instance, made with its first waiter. */
-interface Descriptors {
+/** What one instance has open, made with its first waiter. */
+interface Machinery {
   epoll: OwnedFd;
-  readonly wake: OwnedFd;
-  /** Lives as long as the call that fills it. */
-  readonly events: Uint8Array;
+  readonly watch: EpollWatch;
+}
+
+export interface ReadinessOptions {
+  /** Wait on a thread of libuv's pool also where the event loop itself can watch. */
+  usePoolThread?: boolean;
 }
 
 /**
  * Waits until raw descriptors become readable, writable or hang up, without blocking the event loop; epoll(7).
  *
- * All waiters share one epoll descriptor and one thread of libuv's pool, which blocks in `epoll_wait(2)` only while there
- * are waiters: then, as with an open socket, the process stays alive; otherwise it may end. In the `exit` event the thread
- * is woken, because the process could not end while it blocks.
+ * All waiters share one epoll descriptor, which the event loop watches (`Libc.watch`). Where it cannot, a thread of libuv's
+ * pool blocks in `epoll_wait(2)` while there are waiters. Either way the process stays alive exactly while something waits,
+ * as with an open socket, and `process.exit` ends it at any time.
  *
- * Not for use in a forked child. Use the shared {@link readiness}; more instances only cost more threads.
+ * Not for use in a forked child. Use the shared {@link readiness}; more instances only cost more.
  */
 export class Readiness {
-  #descriptors: Descriptors | undefined;
+  readonly #usePoolThread: boolean;
+  #machinery: Machinery | undefined;
   readonly #byFd = new Map<number, Registration>();
   readonly #byToken = new Map<bigint, Registration>();
   #lastToken: bigint = WAKE;
-  #outstanding = false;
-  #wokenUp = false;
   #holds = 0;
   #closed = false;
   readonly #idleWaiters: (() => void)[] = [];
-  readonly #onExit = (): void => {
-    if (this.#outstanding) this.#wake();
-  };
 
-  /** Whether no call is on a pool thread. */
+  constructor(options: ReadinessOptions = {}) {
+    this.#usePoolThread = options.usePoolThread ?? false;
+  }
+
+  /** Whether no call is on a pool thread; always so where the event loop watches. */
   get idle(): boolean {
-    return !this.#outstanding;
+    return this.#machinery?.watch.busy !== true;
+  }
+
+  /** What waits: the event loop, or a pool thread; undefined before the first wait. */
+  get method(): 'loop' | 'pool' | undefined {
+    if (this.#machinery === undefined) return undefined;
+    return this.#machinery.watch instanceof LoopWatch ? 'loop' : 'pool';
   }
 
   /** How many waits are pending. */
@@ -119,7 +115,7 @@ export class Readiness {
     };
     const waiter: Waiter = { kind, resolve, reject, detach };
     registration.waiters.add(waiter);
-    this.#issue();
+    this.#arm();
     return promise;
   }
 
@@ -131,26 +127,27 @@ export class Readiness {
     const hold = this.hold();
     // Given back in a later turn, whoever comes first.
     const giveBack = (): void => void setImmediate(() => hold[Symbol.dispose]());
-    if (!this.#outstanding) return giveBack();
+    if (this.idle) return giveBack();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#idleWaiters.push(() => {
       giveBack();
       resolve();
     });
-    this.#wake();
+    this.#machinery?.watch.interrupt();
     return promise;
   }
 
-  /** Issues no new call until the result is disposed of. Waits stay pending meanwhile. */
+  /** Begins no new waiting until the result is disposed of. Waits stay pending meanwhile, and keep nothing alive. */
   hold(): Disposable {
     this.#holds += 1;
+    this.#machinery?.watch.suspend();
     let held = true;
     return {
       [Symbol.dispose]: () => {
         if (!held) return;
         held = false;
         this.#holds -= 1;
-        this.#issue();
+        this.#arm();
       },
     };
   }
@@ -161,35 +158,34 @@ export class Readiness {
     this.#closed = true;
     this.#rejectAll(new SocketClosedError('wait for readiness'));
     await this.quiesce();
-    process.removeListener('exit', this.#onExit);
-    this.#descriptors?.epoll.close();
-    this.#descriptors?.wake.close();
-    this.#descriptors = undefined;
+    this.#machinery?.watch.close();
+    this.#machinery?.epoll.close();
+    this.#machinery = undefined;
   }
 
-  #open(): Descriptors {
-    if (this.#descriptors !== undefined) return this.#descriptors;
-    const wake = new OwnedFd(eventfd(0, EFD_NONBLOCK), 'eventfd of readiness');
+  #open(): Machinery {
+    if (this.#machinery !== undefined) return this.#machinery;
+    const epoll = makeEpoll();
     try {
-      const epoll = this.#makeEpoll(wake);
-      this.#descriptors = { epoll, wake, events: epollEventBuffer(MAX_EVENTS) };
-    } catch (error) {
-      wake.close();
-      throw error;
-    }
-    process.on('exit', this.#onExit);
-    return this.#descriptors;
-  }
-
-  #makeEpoll(wake: OwnedFd): OwnedFd {
-    const epoll = new OwnedFd(epollCreate(), 'epoll of readiness');
-    try {
-      epollCtl(epoll.fd, EPOLL_CTL_ADD, wake.fd, { events: EPOLLIN, data: WAKE });
+      this.#machinery = { epoll, watch: this.#makeWatch(epoll.fd) };
     } catch (error) {
       epoll.close();
       throw error;
     }
-    return epoll;
+    return this.#machinery;
+  }
+
+  #makeWatch(epollFd: number): EpollWatch {
+    const libc = loadLibc();
+    const watch = libc.watch?.bind(libc);
+    const take = (events: readonly EpollEvent[]): void => this.#answer(events);
+    const fail = (error: unknown): void => {
+      this.#rejectAll(error);
+      this.#answer([]);
+    };
+    return watch === undefined || this.#usePoolThread
+      ? new PoolWatch(epollFd, take, fail)
+      : new LoopWatch(watch, epollFd, take, fail);
   }
 
   #register(fd: number, interest: number): Registration {
@@ -233,14 +229,14 @@ export class Readiness {
       return;
     }
     this.#forget(registration);
-    // Nothing left to wait for: end the call, or the process could not end.
-    if (this.#byFd.size === 0 && this.#outstanding) this.#wake();
+    // Nothing left to wait for, and then the process may end.
+    if (this.#byFd.size === 0) this.#machinery?.watch.rest();
   }
 
   #forget(registration: Registration): void {
     this.#byFd.delete(registration.fd);
     this.#byToken.delete(registration.token);
-    const epoll = this.#descriptors?.epoll;
+    const epoll = this.#machinery?.epoll;
     // It fails only if the number was closed behind our back, and then there is nothing to remove.
     if (epoll !== undefined) tryEpollCtl(epoll.fd, EPOLL_CTL_DEL, registration.fd);
   }
@@ -248,7 +244,7 @@ export class Readiness {
   #narrow(registration: Registration): void {
     let interest = 0;
     for (const { kind } of registration.waiters) interest |= interestOf(kind);
-    const epoll = this.#descriptors?.epoll;
+    const epoll = this.#machinery?.epoll;
     if (epoll === undefined) return;
     try {
       this.#change(epoll.fd, registration, interest);
@@ -269,51 +265,36 @@ export class Readiness {
 
   #rejectAll(error: unknown): void {
     for (const registration of this.#byFd.values()) this.#fail(registration, error);
+    this.#machinery?.watch.rest();
   }
 
-  #issue(): void {
-    if (this.#outstanding || this.#holds > 0 || this.#byFd.size === 0) return;
-    const { epoll, events } = this.#open();
-    this.#outstanding = true;
+  #arm(): void {
+    if (this.#holds > 0 || this.#byFd.size === 0) return;
     try {
-      epollWaitAsync(epoll.fd, events, -1, (count) => this.#answer(count));
+      this.#open().watch.arm();
     } catch (error) {
-      this.#outstanding = false;
       this.#rejectAll(error);
     }
   }
 
-  #answer(count: number): void {
-    this.#outstanding = false;
-    const descriptors = this.#open();
-    if (count > 0) this.#deliver(descriptors, decodeEpollEvents(descriptors.events, count));
-    // The errno stayed on the pool thread: ask again without waiting, which either fails here or was EINTR.
-    if (count < 0) this.#deliverNow(descriptors);
+  #answer(events: readonly EpollEvent[]): void {
+    try {
+      this.#deliver(events);
+    } catch (error) {
+      this.#rejectAll(error);
+    }
     for (const done of this.#idleWaiters.splice(0)) done();
-    this.#issue();
+    this.#arm();
   }
 
-  #deliverNow(descriptors: Descriptors): void {
-    try {
-      this.#deliver(descriptors, epollWait(descriptors.epoll.fd, MAX_EVENTS, 0));
-    } catch (error) {
-      this.#rejectAll(error);
-    }
-  }
-
-  #deliver(descriptors: Descriptors, events: readonly { events: number; data: bigint }[]): void {
+  #deliver(events: readonly EpollEvent[]): void {
     let stale = false;
     for (const event of events) {
-      if (event.data === WAKE) {
-        this.#wokenUp = false;
-        eventfdRead(descriptors.wake.fd);
-        continue;
-      }
       const registration = this.#byToken.get(event.data);
       if (registration === undefined) stale = true;
       else this.#settle(registration, event.events);
     }
-    if (stale) this.#rebuild(descriptors);
+    if (stale) this.#rebuild();
   }
 
   #settle(registration: Registration, events: number): void {
@@ -328,22 +309,22 @@ export class Readiness {
    * An event for nobody: a number was closed without being waited out, and another process holds the same open file.
    * Nothing can remove it from this epoll set, and it would be reported for ever, so the set is made anew.
    */
-  #rebuild(descriptors: Descriptors): void {
-    const epoll = this.#makeEpoll(descriptors.wake);
-    descriptors.epoll.close();
-    descriptors.epoll = epoll;
+  #rebuild(): void {
+    const machinery = this.#open();
+    const epoll = makeEpoll();
+    machinery.watch.replace(epoll.fd);
+    machinery.epoll.close();
+    machinery.epoll = epoll;
     for (const registration of this.#byFd.values()) {
       const event = { events: registration.interest, data: registration.token };
       const result = tryEpollCtl(epoll.fd, EPOLL_CTL_ADD, registration.fd, event);
       if (result < 0) this.#fail(registration, syscallError(result, 'epoll_ctl', registration.fd));
     }
   }
+}
 
-  #wake(): void {
-    if (this.#wokenUp || this.#descriptors === undefined) return;
-    this.#wokenUp = true;
-    eventfdWrite(this.#descriptors.wake.fd);
-  }
+function makeEpoll(): OwnedFd {
+  return new OwnedFd(epollCreate(), 'epoll of readiness');
 }
 
 /** The instance that everything in this package waits on. */
