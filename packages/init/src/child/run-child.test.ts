@@ -130,7 +130,7 @@ describe('runChild', () => {
       hooks: sendPacket, receivePacket
       pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
       streams: openat2 ×2, close ×2, statx, openat2, statx, dup3, close, statx ×2
-      read-only root: mountSetattr
+      read-only root: openat2, close, mountSetattr
       hostname: sethostname
       read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
       masked paths: (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×2, (openat2, statx, openTree, statx, moveMount, close ×2) ×2, (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×6
@@ -158,7 +158,7 @@ describe('runChild', () => {
       hooks: sendPacket, receivePacket
       pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
       streams: openat2 ×2, close ×2, openat2, openPtyPeer, setWindowSize, createFile, close, openat2, openTree, moveMount, close ×2, sendFile, close ×2, dup3 ×3, close, setControllingTerminal
-      read-only root: mountSetattr
+      read-only root: openat2, close, mountSetattr
       hostname: sethostname, setdomainname
       read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
       masked paths: (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×2, (openat2, statx, openTree, statx, moveMount, close ×2) ×2, (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×6

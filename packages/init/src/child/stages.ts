@@ -1,16 +1,16 @@
 import type { InitConfig } from '../config/init-config.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 import { CLONE_NEWCGROUP } from '../plan/namespaces.ts';
-import { AT_FDCWD, O_WRONLY } from '../syscall/constants.ts';
+import { AT_FDCWD, O_PATH, O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
-import { isSyscallError } from '@pilotlight/scm-rights';
+import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
 import { programEnvironment } from './environment.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
-import { makeMounts } from './rootfs/make-mounts.ts';
+import { makeMounts, sealMounts } from './rootfs/make-mounts.ts';
 import { pivotRoot } from './rootfs/pivot-root.ts';
 import { prepareRoot } from './rootfs/prepare-root.ts';
 import { makePathsReadonly, maskPaths } from './rootfs/restrict-paths.ts';
@@ -112,8 +112,12 @@ export const stages: readonly Stage[] = [
     },
   },
   {
+    // After the devices, the working directory and the console, which are made inside.
     name: 'read-only root',
     run({ sys, config }) {
+      const root = sys.openat2(AT_FDCWD, '/', O_PATH, 0);
+      sealMounts(sys, root, config.mounts);
+      sys.close(root);
       if (!config.rootfs.readonly) return;
       sys.mountSetattr(AT_FDCWD, '/', 0, { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 });
     },
@@ -139,7 +143,9 @@ export const stages: readonly Stage[] = [
     name: 'limits',
     run({ sys, config }) {
       for (const { type, resource, soft, hard } of config.rlimits) {
-        attempting(`set ${type}`, {}, () => sys.prlimit(resource, BigInt(soft), BigInt(hard)));
+        attempting(`set ${type}`, { hint: limitHint }, () =>
+          sys.prlimit(resource, BigInt(soft), BigInt(hard)),
+        );
       }
     },
   },
@@ -182,7 +188,28 @@ export const stages: readonly Stage[] = [
       sys.closeRange(3, CLOSE_RANGE_CLOEXEC);
       // Last of all: from here on a signal ends the process.
       sys.resetSignals();
-      attempting(`run ${JSON.stringify(program)}`, {}, () => sys.execve(program, config.args, env));
+      attempting(`run ${JSON.stringify(program)}`, { hint: execHint }, () =>
+        sys.execve(program, config.args, env),
+      );
     },
   },
 ];
+
+function limitHint({ code }: SyscallError): string | undefined {
+  return code === 'EPERM'
+    ? 'Raising a hard limit needs CAP_SYS_RESOURCE, and open files are bounded by /proc/sys/fs/nr_open; see setrlimit(2).'
+    : undefined;
+}
+
+function execHint({ code }: SyscallError): string | undefined {
+  switch (code) {
+    case 'ENOEXEC':
+      return 'The file is no program for this machine: neither an ELF file of its kind nor a script that starts with "#!".';
+    case 'ENOENT':
+      return 'The file is there, but the interpreter that it names is not: the loader of a dynamic program, or what follows "#!".';
+    case 'E2BIG':
+      return 'Shorten process.args and process.env; see execve(2), Limits.';
+    default:
+      return undefined;
+  }
+}

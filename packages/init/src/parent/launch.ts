@@ -1,7 +1,7 @@
 import { type BorrowedFd, type FdLike, fdNumber } from '@pilotlight/scm-rights';
 import type { OciSpec } from '../config/oci-spec.ts';
-import { InvalidConfigError } from '../errors.ts';
-import { planLaunch } from '../plan/plan-launch.ts';
+import { InvalidConfigError, ZygoteError } from '../errors.ts';
+import { type LaunchPlan, planLaunch } from '../plan/plan-launch.ts';
 import { inheritedLimits } from './inherited-limits.ts';
 import { LaunchedProcess } from './launched-process.ts';
 import { Launching } from './launching.ts';
@@ -81,9 +81,7 @@ export async function prepareLaunch(
   options.signal?.throwIfAborted();
   const plan = planLaunch({ ...config, inheritedLimits: inheritedLimits(options.nofileSoft) });
   requireConsole(plan.terminal, options.consoleSocket);
-  const zygote = options.zygote ?? (await sharedZygote());
-  const launching = new Launching(plan, zygote, options);
-  await launching.prepare();
+  const launching = await prepareWithZygote(plan, options);
   return {
     id: plan.id,
     pid: launching.child.pid,
@@ -96,6 +94,24 @@ export async function prepareLaunch(
     },
     abort: () => launching.abort(),
   };
+}
+
+async function prepareWithZygote(plan: LaunchPlan, options: LaunchOptions): Promise<Launching> {
+  const prepare = async (zygote: Zygote): Promise<Launching> => {
+    const launching = new Launching(plan, zygote, options);
+    await launching.prepare();
+    return launching;
+  };
+  if (options.zygote !== undefined) return prepare(options.zygote);
+  const zygote = await sharedZygote();
+  try {
+    return await prepare(zygote);
+  } catch (error) {
+    // The shared one was killed before it could fork, or right after: a child that it made is left
+    // without a config, does nothing and ends. One more is worth a try.
+    if (!(error instanceof ZygoteError)) throw error;
+    return prepare(await sharedZygote());
+  }
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   EndOfSyncError,
   expectSync,
   isPeerInitError,
+  isSyncError,
   peerInitError,
   type SyncChannel,
   type SyncType,
@@ -80,7 +81,7 @@ export class Launching {
       // Every copy but the child's own is closed, so that its end is ours.
       this.#stdio.closeChildEnds();
       // No hooks: the configuration was refused if it had any.
-      await this.#sync!.send({ type: 'procHooksDone', flags: 0 });
+      await this.#answer('procHooksDone');
       await this.#await('procReady');
       this.clock.mark('pivot and restrict');
     } catch (error) {
@@ -93,7 +94,7 @@ export class Launching {
     this.clock.skip();
     this.#deadline = this.#newDeadline();
     try {
-      await this.#sync!.send({ type: 'procRun', flags: 0 });
+      await this.#answer('procRun');
       await this.#awaitExec();
       this.#sync!.close();
       this.clock.mark('exec');
@@ -205,6 +206,16 @@ export class Launching {
     this.#child = undefined;
     this.#sync?.close();
     await this.#forkAndConfigure();
+  }
+
+  async #answer(type: SyncType): Promise<void> {
+    try {
+      await this.#sync!.send({ type, flags: 0 });
+    } catch (error) {
+      // The child waits for this answer: it can only be gone because something ended it.
+      if (isSyncError(error) && error.code === 'ERR_SYNC_PEER_GONE') throw await this.#childDied();
+      throw error;
+    }
   }
 
   async #await(type: SyncType): Promise<void> {

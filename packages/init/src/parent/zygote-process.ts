@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import {
   decodeWaitStatus,
   fdNumber,
+  isSyscallError,
   NOTHING_YET,
   type OwnedFd,
   pidfdInfo,
@@ -172,6 +173,8 @@ class ZygoteProcess implements Zygote {
     } catch (cause) {
       this.#forks.delete(token);
       this.#holdEventLoopWhileBusy();
+      // Its socket is closed, so its end is about to be reported; that says more than EPIPE does.
+      if (isSyscallError(cause, 'EPIPE') || isSyscallError(cause, 'ECONNRESET')) await this.gone;
       throw this.#ended ?? cause;
     }
     const pid = await promise;

@@ -41,7 +41,7 @@ describe('planMounts', () => {
       plan([
         {
           destination: 'dev/./shm/',
-          type: 'tmpfs',
+          type: 'ramfs',
           source: 'shm',
           options: ['nosuid', 'ro', 'sync', 'mode=1777', 'rslave', 'newinstance'],
         },
@@ -51,7 +51,7 @@ describe('planMounts', () => {
         kind: 'filesystem',
         index: 0,
         destination: '/dev/shm',
-        fstype: 'tmpfs',
+        fstype: 'ramfs',
         source: 'shm',
         attributes: 0x3,
         superblockFlags: ['ro', 'sync'],
@@ -62,6 +62,28 @@ describe('planMounts', () => {
         propagation: [{ propagation: MS_SLAVE, recursive: true }],
       },
     ]);
+  });
+
+  it('planMounts seals a read-only tmpfs and /dev only when they are filled, and others at once', () => {
+    const planned = plan([
+      { destination: '/run', type: 'tmpfs', options: ['ro', 'nosuid'] },
+      { destination: '/dev', type: 'devtmpfs', options: ['ro'] },
+      { destination: '/sys', type: 'sysfs', options: ['ro'] },
+    ]);
+    expect(
+      planned.map((mount) => [
+        mount.kind,
+        mount.destination,
+        'attributes' in mount && mount.attributes,
+      ]),
+    ).toEqual([
+      ['filesystem', '/run', 0x2],
+      ['seal', '/run', false],
+      ['filesystem', '/dev', 0],
+      ['seal', '/dev', false],
+      ['filesystem', '/sys', 0x1],
+    ]);
+    expect(planned[0]).toMatchObject({ superblockFlags: [] });
   });
 
   it('planMounts finds the source of a bind from the bundle', () => {

@@ -43,7 +43,28 @@ function planMount(mount: OciMount, index: number, context: MountContext): Plann
       hint: 'Name the file system type, or add the option "bind" for a part of the host.',
     });
   }
-  return [planFilesystem(mount.type, mount.source ?? mount.type, index, destination, options)];
+  const filesystem = planFilesystem(
+    mount.type,
+    mount.source ?? mount.type,
+    index,
+    destination,
+    options,
+  );
+  const isReadonly = (filesystem.attributes & MOUNT_ATTR_RDONLY) !== 0;
+  if (!isReadonly || !isFilledLater(mount.type, destination)) return [filesystem];
+  return [
+    {
+      ...filesystem,
+      attributes: filesystem.attributes & ~MOUNT_ATTR_RDONLY,
+      superblockFlags: filesystem.superblockFlags.filter((flag) => flag !== 'ro'),
+    },
+    { kind: 'seal', index, destination },
+  ];
+}
+
+/** An empty file system: later mounts need places in it, and /dev needs its devices, before it is sealed. */
+function isFilledLater(fstype: string, destination: string): boolean {
+  return fstype === 'tmpfs' || destination === '/dev';
 }
 
 function planBind(

@@ -1,3 +1,4 @@
+import type { SyscallError } from '@pilotlight/scm-rights';
 import type { PlannedBind, PlannedFilesystem, PlannedMount } from '../../config/init-config.ts';
 import { MOUNT_ATTR_RDONLY, type PropagationChange } from '../../plan/mount-options.ts';
 import {
@@ -15,11 +16,31 @@ import type { Syscall } from '../../syscall/syscall.ts';
 import { attempting } from '../step-failure.ts';
 import { openMountTarget } from './mount-target.ts';
 
-/** Makes the mounts of the configuration in its order; later ones may lie inside earlier ones. */
+/**
+ * Makes the mounts of the configuration in its order; later ones may lie inside earlier ones. What
+ * is to be sealed stays writable until `sealMounts`.
+ */
 export function makeMounts(sys: Syscall, root: number, mounts: readonly PlannedMount[]): void {
+  runEach(
+    sys,
+    root,
+    mounts.filter(({ kind }) => kind !== 'seal'),
+  );
+}
+
+/** Makes mounts read-only that had to be filled first. After the pivot: `root` is the new one. */
+export function sealMounts(sys: Syscall, root: number, mounts: readonly PlannedMount[]): void {
+  runEach(
+    sys,
+    root,
+    mounts.filter(({ kind }) => kind === 'seal'),
+  );
+}
+
+function runEach(sys: Syscall, root: number, mounts: readonly PlannedMount[]): void {
   for (const mount of mounts) {
     const { index, destination } = mount;
-    attempting(describe(mount), { index, hint: (error) => hintFor(error.code, mount) }, () => {
+    attempting(describe(mount), { index, hint: (error) => hintFor(error, mount) }, () => {
       switch (mount.kind) {
         case 'filesystem':
           return mountFilesystem(sys, root, mount);
@@ -111,7 +132,7 @@ function attemptOf(mount: PlannedMount): string {
   return mount.kind === 'symlink' ? `link to ${mount.target}` : 'make the mount read-only';
 }
 
-function hintFor(code: string, mount: PlannedMount): string | undefined {
+function hintFor({ code, syscall }: SyscallError, mount: PlannedMount): string | undefined {
   if (code === 'ENOENT' && mount.kind === 'bind') {
     return `Create ${mount.source} on the host, or correct mounts[${mount.index}].source.`;
   }
@@ -119,8 +140,12 @@ function hintFor(code: string, mount: PlannedMount): string | undefined {
     return `Create ${mount.destination} in the root file system: it is read-only here.`;
   }
   if (code === 'ENODEV') return 'The kernel does not know this file system; see /proc/filesystems.';
-  if (code === 'ENOTDIR') {
+  // move_mount(2) says EINVAL where mount(2) says ENOTDIR.
+  if (code === 'ENOTDIR' || (code === 'EINVAL' && syscall === 'move_mount')) {
     return `${mount.destination} in the root file system and what is mounted there must both be directories, or both files.`;
+  }
+  if (code === 'EEXIST') {
+    return `On the way to ${mount.destination} the root file system has a link that leads nowhere inside it: make its target, or remove it.`;
   }
   return undefined;
 }
