@@ -1,7 +1,9 @@
 // A bundle made on the spot from busybox, and what launches of it must not leave behind.
+import { deepStrictEqual } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
+  type Dirent,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { launch, type LaunchOptions, type OciSpec, stockSpec } from '@pilotlight/init';
 import type { WaitStatus } from '@pilotlight/scm-rights';
@@ -102,20 +104,33 @@ export async function textOf(stream: AsyncIterable<Buffer> | null): Promise<stri
 
 /** Processes whose parent is `pid`; proc_pid_task(5). */
 export function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
-      .split(' ')
-      .filter(Boolean)
-      .map(Number),
-  );
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8')
+        .split(' ')
+        .filter(Boolean)
+        .map(Number),
+    );
+  } catch {
+    // It has ended.
+    return [];
+  }
 }
 
-function cgroupDirectories(): string[] {
-  const root = '/sys/fs/cgroup';
-  if (!existsSync(root)) return [];
-  return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) =>
-    basename(path).startsWith(prefix),
-  );
+/** Cgroups of this process's launches; other processes make and remove theirs meanwhile. */
+function cgroupDirectories(directory = '/sys/fs/cgroup'): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => {
+      const path = join(directory, name);
+      return [...(name.startsWith(prefix) ? [path] : []), ...cgroupDirectories(path)];
+    });
 }
 
 export type Belongings = {
@@ -139,7 +154,7 @@ export function belongings(): Belongings {
 }
 
 /** What is there now and was not before, once everything had the time to go. */
-export async function leftovers(before: Belongings): Promise<Belongings> {
+async function leftovers(before: Belongings): Promise<Belongings> {
   for (let attempt = 0; ; attempt++) {
     const now = belongings();
     const extra: Belongings = {
@@ -154,4 +169,9 @@ export async function leftovers(before: Belongings): Promise<Belongings> {
   }
 }
 
-export const nothing: Belongings = { fds: [], mounts: [], cgroups: [], grandchildren: [] };
+const nothing: Belongings = { fds: [], mounts: [], cgroups: [], grandchildren: [] };
+
+/** Fails when something of `before`'s kinds is there that was not. */
+export async function requireNothingLeft(before: Belongings): Promise<void> {
+  deepStrictEqual(await leftovers(before), nothing);
+}

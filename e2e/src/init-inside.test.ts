@@ -10,11 +10,10 @@ import {
   belongings,
   type Belongings,
   type BusyboxBundle,
-  leftovers,
   makeBundle,
   missing,
   newId,
-  nothing,
+  requireNothingLeft,
   runIn,
   shellSpec,
   textOf,
@@ -38,7 +37,7 @@ describe.skipIf(lacking !== '')(`launch, from inside${lacking}`, () => {
     before = belongings();
   });
   afterEach(async () => {
-    expect(await leftovers(before)).toEqual(nothing);
+    await requireNothingLeft(before);
   });
 
   it('launch returns the exit status', async () => {
@@ -345,6 +344,24 @@ describe.skipIf(lacking !== '')(`launch, from inside${lacking}`, () => {
     expect(stdout).toContain('from outside\nfrom outside\n');
     expect(stdout).toContain('Read-only file system');
     expect(stdout).toContain('ok\nfrom outside\n');
+  });
+
+  it('launch fills a read-only tmpfs and a read-only /dev before it seals them', async () => {
+    const { stdout, status } = await runIn(
+      bundle,
+      'touch /dev/x 2>&1; touch /run/x 2>&1; touch /run/inner/x && ls -A /run; echo > /dev/null',
+      (spec) => {
+        spec.mounts!.find(({ destination }) => destination === '/dev')!.options!.push('ro');
+        spec.root.readonly = false;
+        spec.mounts!.push(
+          { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['ro'] },
+          { destination: '/run/inner', type: 'tmpfs', source: 'tmpfs' },
+        );
+      },
+    );
+    expect(stdout.match(/Read-only file system/g)).toHaveLength(2);
+    expect(stdout).toMatch(/inner\n$/);
+    expect(status.code).toBe(0);
   });
 
   it('launch gives a terminal of the wanted size through the console socket', async () => {
