@@ -190,6 +190,8 @@ class ZygoteProcess implements Zygote {
 
   async close(): Promise<void> {
     this.#requests.close();
+    // Idle it does not hold the event loop, which would end under whoever awaits this.
+    this.#process.ref();
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.gone;
     this.#events.destroy();
   }
