@@ -156,6 +156,11 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
       { step: 'working directory', errnoCode: 'ENOENT', path: '/proc/nothing' },
     ],
     [
+      'a capability that is effective and not permitted',
+      ({ process }) => void (process.capabilities = { effective: ['CAP_KILL'] }),
+      { step: 'credentials', errnoCode: 'EPERM', syscall: 'capset' },
+    ],
+    [
       'a limit that this machine does not grant',
       ({ process }) => {
         const most = 2_000_000_000;

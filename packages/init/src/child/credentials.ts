@@ -1,6 +1,7 @@
-import { isSyscallError } from '@pilotlight/scm-rights';
+import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import type { InitConfig } from '../config/init-config.ts';
 import type { Syscall } from '../syscall/syscall.ts';
+import { attempting } from './step-failure.ts';
 
 const highestPossibleCapability = 63;
 
@@ -19,11 +20,13 @@ export function becomeUser(sys: Syscall, config: InitConfig): void {
   sys.setresgid(user.gid);
   sys.setresuid(user.uid);
   sys.setKeepCapabilities(false);
-  sys.capset({
-    effective: mask(capabilities.effective),
-    permitted: mask(capabilities.permitted),
-    inheritable: mask(capabilities.inheritable),
-  });
+  attempting('set capabilities', { hint: capabilityHint }, () =>
+    sys.capset({
+      effective: mask(capabilities.effective),
+      permitted: mask(capabilities.permitted),
+      inheritable: mask(capabilities.inheritable),
+    }),
+  );
   sys.clearAmbientCapabilities();
   for (const capability of capabilities.ambient) {
     // The kernel refuses to raise what is not in both sets; runc leaves such a name out as well.
@@ -31,6 +34,12 @@ export function becomeUser(sys: Syscall, config: InitConfig): void {
       capabilities.permitted.includes(capability) && capabilities.inheritable.includes(capability);
     if (possible) sys.raiseAmbientCapability(capability);
   }
+}
+
+function capabilityHint({ code }: SyscallError): string | undefined {
+  return code === 'EPERM'
+    ? 'process.capabilities lists what the launching process lacks itself, or an effective capability that is not permitted; compare CapBnd in /proc/self/status.'
+    : undefined;
 }
 
 function dropBoundingSet(sys: Syscall, kept: readonly number[]): void {

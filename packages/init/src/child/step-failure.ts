@@ -45,7 +45,7 @@ export function describeFailure(step: string, error: unknown): { [key: string]: 
     step,
   };
   if (failure?.index !== undefined) described['index'] = failure.index;
-  const hint = failure?.hint ?? (isSyscallError(root) ? root.hint : undefined);
+  const hint = failure?.hint ?? (isSyscallError(root) ? hintOf(root) : undefined);
   if (hint !== undefined) described['hint'] = hint.slice(0, maxTextLength);
   if (isSyscallError(root)) {
     described['syscall'] = root.syscall;
@@ -55,3 +55,6 @@ export function describeFailure(step: string, error: unknown): { [key: string]: 
   }
   return described;
 }
+
+const hintOf = ({ hint, syscall }: SyscallError): string =>
+  hint ?? `See ${syscall}(2), Errors, for what this failure can mean.`;
