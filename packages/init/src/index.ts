@@ -1,4 +1,5 @@
 export { removeCgroup } from './cgroup/cgroup.ts';
+export { type Hierarchy, readHierarchies } from './cgroup/hierarchies.ts';
 export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
 export type {

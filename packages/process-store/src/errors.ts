@@ -155,6 +155,17 @@ export class ForeignNamespaceError extends StoreError {
   }
 }
 
+/** Thrown when a process cannot be described as a container of runc, or the description cannot be written or listed. */
+export class RuncStateError extends StoreError {
+  override readonly name: string = 'RuncStateError';
+  /** The id, or the root of runc where it is about that. */
+  readonly operand: string;
+  constructor(operand: string, reason: string, options: StoreErrorOptions) {
+    super('ERR_STORE_RUNC_STATE', `keep runc state of ${operand}: ${reason}`, options);
+    this.operand = operand;
+  }
+}
+
 /** Thrown when something failed and the clean-up after it failed as well; `cause` is what failed first. */
 export class CleanupError extends StoreError {
   override readonly name: string = 'CleanupError';

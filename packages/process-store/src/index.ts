@@ -10,6 +10,7 @@ export {
   NotRunningError,
   NotStoppedError,
   RootError,
+  RuncStateError,
   StillAliveError,
   StoreError,
 } from './errors.ts';
@@ -29,5 +30,26 @@ export type { Tier } from './record/proc-record.ts';
 export { generateRecordId, parseRecordId } from './record/record-id.ts';
 export type { SpecSummary } from './record/spec-record.ts';
 export type { Probe } from './root/store-root.ts';
+export {
+  listRuncStates,
+  readRuncState,
+  type RuncContainer,
+  type RuncContainerList,
+} from './runc-state/read-runc-state.ts';
+export type {
+  Int64,
+  RuncCapabilities,
+  RuncCgroup,
+  RuncConfig,
+  RuncDevice,
+  RuncDeviceRule,
+  RuncIdMapping,
+  RuncMount,
+  RuncMountAttributes,
+  RuncNamespace,
+} from './runc-state/runc-config.ts';
+export { decodeRuncState, encodeRuncState, type RuncState } from './runc-state/runc-state.ts';
+export type { RuncStatus } from './runc-state/runc-status.ts';
+export { writeRuncState } from './runc-state/write-runc-state.ts';
 export { openStore, type OpenStoreOptions, type ProcessList, ProcessStore } from './store.ts';
 export { StoredProcess } from './stored-process.ts';

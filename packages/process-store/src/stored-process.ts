@@ -11,12 +11,23 @@ import type { StoreContext } from './process/store-context.ts';
 import type { ProcessFacts } from './process/view-record.ts';
 import { wait } from './process/wait.ts';
 
+let readFacts: (process: StoredProcess) => ProcessFacts;
+
+/** What the record of a stored process says; for the other files of this package. */
+export function factsOf(process: StoredProcess): ProcessFacts {
+  return readFacts(process);
+}
+
 /**
  * A recorded process. From `launch` it also has the streams of the running program.
  *
  * It means this one process: when its record was deleted and its id given to another, methods throw NotFoundError.
  */
 export class StoredProcess {
+  static {
+    readFacts = (process) => process.#facts;
+  }
+
   readonly id: string;
   /** In the pid namespace of the launcher. It is no handle: use `signal`. */
   readonly pid: number;
