@@ -324,6 +324,19 @@ describe.skipIf(lacking !== '')(`launch, from inside${lacking}`, () => {
     expect(Number(stdout.split('\n')[1])).toBeGreaterThan(0);
   });
 
+  it('launch removes cgroups that the program made inside its own as well', async () => {
+    const { stdout } = await runIn(
+      bundle,
+      'cd /sys/fs/cgroup; [ -d pids ] && cd pids; mkdir -p a/b && echo 1 > a/b/cgroup.procs && echo moved; kill -9 -1; exit 0',
+      (spec) => {
+        const mount = spec.mounts!.find(({ type }) => type === 'cgroup')!;
+        mount.options = mount.options!.filter((option) => option !== 'ro');
+      },
+    );
+    expect(stdout).toBe('moved\n');
+    // What is left is found after each test.
+  });
+
   it('launch binds files and directories, read-only where asked, below as well', async () => {
     const source = join(bundle.path, 'source');
     mkdirSync(join(source, 'inner'), { recursive: true });

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSyscallError, openFd } from '@pilotlight/scm-rights';
@@ -92,7 +92,8 @@ export async function enterCgroup(plan: CgroupPlan, pid: number): Promise<void> 
 const removalAttempts = 20;
 
 /**
- * Removes cgroup directories whose processes are gone. What is already gone is no error.
+ * Removes cgroup directories whose processes are gone, with those that their processes made in
+ * them. What is already gone is no error.
  *
  * A process leaves its cgroup a moment after its end is visible, so EBUSY is tried again for up
  * to about a second.
@@ -113,10 +114,17 @@ async function removeDirectory(path: string): Promise<boolean> {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') return false;
       if (code !== 'EBUSY') return true;
+      await removeInner(path);
       await sleep(5 * (attempt + 1));
     }
   }
   return true;
+}
+
+async function removeInner(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  const inner = entries.filter((entry) => entry.isDirectory());
+  await Promise.all(inner.map(({ name }) => removeDirectory(join(path, name))));
 }
 
 async function step<T>(syscall: string, path: string, action: () => Promise<T>): Promise<T> {
