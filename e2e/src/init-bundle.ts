@@ -154,7 +154,7 @@ export function belongings(): Belongings {
 }
 
 /** What is there now and was not before, once everything had the time to go. */
-async function leftovers(before: Belongings): Promise<Belongings> {
+export async function leftovers(before: Belongings): Promise<Belongings> {
   for (let attempt = 0; ; attempt++) {
     const now = belongings();
     const extra: Belongings = {
@@ -169,7 +169,7 @@ async function leftovers(before: Belongings): Promise<Belongings> {
   }
 }
 
-const nothing: Belongings = { fds: [], mounts: [], cgroups: [], grandchildren: [] };
+export const nothing: Belongings = { fds: [], mounts: [], cgroups: [], grandchildren: [] };
 
 /** Fails when something of `before`'s kinds is there that was not. */
 export async function requireNothingLeft(before: Belongings): Promise<void> {

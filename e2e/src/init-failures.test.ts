@@ -198,6 +198,22 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     expect(readdirSync(outside)).toEqual([]);
   });
 
+  it('launch makes places in one root from many launches at once, behind a link with ".." too', async () => {
+    symlinkSync('../../../../tmp', join(bundle.rootfs, 'data/busy'));
+    const depths = Array.from({ length: 30 }, (_, depth) => depth);
+    const outcomes = await Promise.all(
+      depths.map((depth) =>
+        runIn(bundle, `exit ${depth}`, (spec) => {
+          spec.root.readonly = false;
+          for (const name of ['a', 'b', 'c', 'd']) {
+            spec.mounts!.push({ destination: `/data/busy/${name}`, type: 'tmpfs' });
+          }
+        }),
+      ),
+    );
+    expect(outcomes.map(({ status }) => status.code)).toEqual(depths);
+  });
+
   it('launch runs in a directory that root can enter and its user cannot, as runc does', async () => {
     const { stdout } = await runIn(bundle, 'id -u; ls . 2>&1', (spec) => {
       spec.process.user = { uid: 1000, gid: 1000 };

@@ -1,7 +1,17 @@
 // The process that forks: its children's statuses are true whatever happens to it, and it forks many.
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { launch, type LaunchedProcess, startZygote, type Zygote } from '@pilotlight/init';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  launch,
+  type LaunchedProcess,
+  requiredZygoteFlags,
+  startZygote,
+  type Zygote,
+} from '@pilotlight/init';
 import { probePidfd } from '@pilotlight/scm-rights';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -122,6 +132,28 @@ describe.skipIf(lacking !== '')(`zygote${lacking}`, () => {
       before = belongings();
     },
   );
+
+  it('localZygote lets a process that was started for it fork without another one', async () => {
+    const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
+    const program = join(bundle.path, 'local.mjs');
+    writeFileSync(
+      program,
+      `import { launch, localZygote } from ${JSON.stringify(library)};
+       const config = ${JSON.stringify({ id: newId(), spec: shellSpec('ps -o args | tail -1; exit 6'), bundle: bundle.path })};
+       const launched = await launch(config, { zygote: localZygote(), stdio: ['ignore', 'inherit', 'inherit'] });
+       const { code } = await launched.exited;
+       process.exitCode = code;`,
+    );
+    const run = promisify(execFile);
+    await expect(run(process.execPath, [...requiredZygoteFlags, program])).rejects.toMatchObject({
+      code: 6,
+      stderr: '',
+    });
+    // Without the flags it says so.
+    await expect(run(process.execPath, [program])).rejects.toMatchObject({
+      stderr: expect.stringContaining(requiredZygoteFlags.join(' ')),
+    });
+  });
 
   it('startZygote gives a zygote of its own, which close ends', async () => {
     const zygote = await startZygote();

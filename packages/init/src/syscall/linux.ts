@@ -28,6 +28,8 @@ import {
 import type { Syscall } from './syscall.ts';
 
 const EINTR = 4;
+const EAGAIN = 11;
+const maxOpenAttempts = 1000;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 
@@ -148,6 +150,20 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     }
   };
 
+  /**
+   * openat2(2) with `openHow`. EAGAIN is no answer: below a root the kernel gives it for a path with
+   * ".." whenever anything is mounted or renamed anywhere meanwhile, as other launches do all the time.
+   */
+  const openAsAsked = (dirfd: number, name: string): number => {
+    for (let attempt = 1; ; attempt++) {
+      const fd = atPath(SYS_openat2, dirfd, name, openHowAddress, 24, 0);
+      if (fd !== -1) return fd;
+      const errno = libc.errno();
+      if (errno === EINTR || (errno === EAGAIN && attempt < maxOpenAttempts)) continue;
+      throw syscallError(errno, 'openat2', name);
+    }
+  };
+
   const prctl = (what: string, ...args: number[]): void => {
     check('prctl', what, integers, SYS_prctl, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0, 0, 0);
   };
@@ -176,13 +192,13 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
       openHow[0] = BigInt(flags | O_CLOEXEC);
       openHow[1] = 0n;
       openHow[2] = BigInt(resolve);
-      return check('openat2', name, atPath, SYS_openat2, dirfd, name, openHowAddress, 24, 0);
+      return openAsAsked(dirfd, name);
     },
     createFile(dirfd, name, mode) {
       openHow[0] = BigInt(O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC);
       openHow[1] = BigInt(mode);
       openHow[2] = BigInt(RESOLVE_IN_ROOT);
-      return check('openat2', name, atPath, SYS_openat2, dirfd, name, openHowAddress, 24, 0);
+      return openAsAsked(dirfd, name);
     },
     mkdirat: (dirfd, name, mode) => void check('mkdirat', name, mkdirat, dirfd, name, mode),
     mknodat(dirfd, name, mode, major, minor) {

@@ -8,6 +8,7 @@ import { openInRoot, openMountTarget } from './mount-target.ts';
 const ROOT = 10;
 const ENOENT = 2;
 const EACCES = 13;
+const EEXIST = 17;
 
 /** A root with some paths in it; counts what stays open. */
 function rootWith(...present: string[]): {
@@ -72,6 +73,28 @@ describe('openMountTarget', () => {
       ]);
     },
   );
+
+  it('openMountTarget takes what another launch made in the meantime', () => {
+    const { sys, open } = rootWith();
+    const mkdirat = sys.mkdirat.bind(sys);
+    sys.mkdirat = (dirfd, name, mode) => {
+      mkdirat(dirfd, name, mode);
+      throw syscallError(EEXIST, 'mkdirat', name);
+    };
+    const fd = openMountTarget(sys, ROOT, '/a/b', 'directory');
+    expect([...open]).toEqual([
+      [ROOT, ''],
+      [fd, 'a/b'],
+    ]);
+  });
+
+  it('openMountTarget stops at a link that leads nowhere', () => {
+    const { sys } = rootWith();
+    sys.mkdirat = (_, name) => {
+      throw syscallError(EEXIST, 'mkdirat', name);
+    };
+    expect(() => openMountTarget(sys, ROOT, '/a/b', 'directory')).toThrow(/EEXIST/);
+  });
 
   it('openMountTarget hands on every failure but a missing path', () => {
     const { sys } = rootWith();

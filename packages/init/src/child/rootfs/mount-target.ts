@@ -26,17 +26,28 @@ export function openMountTarget(
     const path = names.slice(0, depth + 1).join('/');
     let next = openInRoot(sys, root, path);
     if (next === undefined) {
-      if (depth === names.length - 1 && kind === 'file') {
-        sys.close(sys.createFile(parent, name, 0o755));
-      } else {
-        sys.mkdirat(parent, name, 0o755);
-      }
-      next = sys.openat2(root, path, O_PATH, RESOLVE_IN_ROOT);
+      const isFile = depth === names.length - 1 && kind === 'file';
+      next = makeAndOpen(sys, root, path, () => {
+        if (isFile) sys.close(sys.createFile(parent, name, 0o755));
+        else sys.mkdirat(parent, name, 0o755);
+      });
     }
     if (parent !== root) sys.close(parent);
     parent = next;
   }
   return parent;
+}
+
+/** EEXIST: another launch on the same root was faster, or a link is there that leads nowhere inside it. */
+function makeAndOpen(sys: Syscall, root: number, path: string, make: () => void): number {
+  try {
+    make();
+  } catch (error) {
+    const made = isSyscallError(error, 'EEXIST') ? openInRoot(sys, root, path) : undefined;
+    if (made === undefined) throw error;
+    return made;
+  }
+  return sys.openat2(root, path, O_PATH, RESOLVE_IN_ROOT);
 }
 
 /** An O_PATH descriptor, or `undefined` where nothing is. */
