@@ -227,14 +227,29 @@ export class SocketClosedError extends ScmRightsError {
   }
 }
 
-/** Thrown when a descriptor given as packet socket is of another kind. */
+/** Thrown when a descriptor is a socket of another kind than what it is to be used for. */
 export class SocketTypeError extends ScmRightsError {
   override readonly name: string = 'SocketTypeError';
-  constructor(fd: number, expected: string, received: string) {
+  constructor(fd: number, expected: string, received: string, what = 'packet socket') {
     super(
       'ERR_SCM_SOCKET_TYPE',
-      `use fd ${fd} as packet socket: expected ${expected}, received ${received}`,
+      `use fd ${fd} as ${what}: expected ${expected}, received ${received}`,
     );
+  }
+}
+
+/** Thrown when a socket address is empty or longer than `struct sockaddr_un` can hold. */
+export class SocketAddressError extends ScmRightsError {
+  override readonly name: string = 'SocketAddressError';
+  /** Bytes of the path, or of the abstract name without its marker. */
+  readonly size: number;
+  constructor(address: string, size: number, limit: number) {
+    super(
+      'ERR_SCM_SOCKET_ADDRESS',
+      `use ${JSON.stringify(address.slice(0, 200))} as socket address: it has ${size} bytes, 1 to ${limit} are possible`,
+      { hint: 'Choose a shorter path; /proc/self/fd/N/name reaches into a directory opened as N.' },
+    );
+    this.size = size;
   }
 }
 
@@ -264,6 +279,29 @@ export class FileNameTooLongError extends ScmRightsError {
     super(
       'ERR_SCM_FILE_NAME_TOO_LONG',
       `${action} a file: its name has ${length} bytes, fewer than ${limit} are allowed`,
+    );
+  }
+}
+
+/** Thrown when the descriptor that came over a console socket is no terminal; it is closed. */
+export class NotATerminalError extends ScmRightsError {
+  override readonly name: string = 'NotATerminalError';
+  constructor(fileName: string, cause: unknown) {
+    super(
+      'ERR_SCM_NOT_A_TERMINAL',
+      `receive a console: ${JSON.stringify(fileName.slice(0, 100))} is not a terminal`,
+      { cause },
+    );
+  }
+}
+
+/** Thrown when a variable of the environment does not have the form its protocol lays down. */
+export class EnvironmentError extends ScmRightsError {
+  override readonly name: string = 'EnvironmentError';
+  constructor(variable: string, expected: string, received: string) {
+    super(
+      'ERR_SCM_ENVIRONMENT',
+      `read ${variable} from the environment: expected ${expected}, received ${JSON.stringify(received.slice(0, 200))}`,
     );
   }
 }
@@ -325,6 +363,13 @@ const MOUNT_HINT =
 
 /** By call and errno, or by errno alone. */
 const HINTS: Readonly<Record<string, string>> = {
+  'bind EADDRINUSE':
+    'Somebody listens there, or left the file: remove it if connecting is refused.',
+  'connect ECONNREFUSED':
+    'Nobody listens there any more, or not yet; a left-over file can be removed.',
+  'getsockopt SO_PEERPIDFD ENOPROTOOPT':
+    'SO_PEERPIDFD exists since Linux 6.5; use peerCredentials and pidfdOpen.',
+  'pidfd_getfd EPERM': 'The process must be one that this process may trace; see ptrace(2).',
   'open_tree EPERM': MOUNT_HINT,
   'move_mount EPERM': MOUNT_HINT,
   'mount_setattr EPERM': MOUNT_HINT,

@@ -2,6 +2,7 @@ export { BorrowedFd } from './borrowed-fd.ts';
 export {
   ControlTruncatedError,
   EmptyPacketError,
+  EnvironmentError,
   FdClosedError,
   FdLeakError,
   FileNameTooLongError,
@@ -12,10 +13,12 @@ export {
   isSyscallError,
   LibcLoadError,
   LockTimeoutError,
+  NotATerminalError,
   PacketTooLargeError,
   PacketTruncatedError,
   PinPathError,
   ScmRightsError,
+  SocketAddressError,
   SocketClosedError,
   SocketTypeError,
   SyscallError,
@@ -26,9 +29,17 @@ export {
   UnexpectedFdsError,
   UnsupportedPlatformError,
 } from './errors.ts';
+export { MAX_ADDRESS_BYTES, type UnixAddress } from './address/unix-address.ts';
 export { closeAll } from './close-all.ts';
+export { connectSeqpacket } from './connect/connect-seqpacket.ts';
+export { connectStream } from './connect/connect-stream.ts';
+export { type Datagram, DatagramSocket, type DatagramOptions } from './datagram/datagram-socket.ts';
 export { type FdLike, fdNumber } from './fd-like.ts';
 export { MAX_FILE_NAME_BYTES, type ReceivedFile } from './file-packet.ts';
+export { listenSeqpacket } from './listen/listen-seqpacket.ts';
+export { listenStream } from './listen/listen-stream.ts';
+export type { ListenOptions } from './listen/listening-socket.ts';
+export { UnixServer, type UnixServerEvents } from './listen/unix-server.ts';
 export { flockExclusive, type FlockOptions, flockShared, tryLock } from './lock/flock.ts';
 export { openFd } from './open-fd.ts';
 export { OwnedFd } from './owned-fd.ts';
@@ -45,17 +56,15 @@ export { mountPrivately, unmountPrivately } from './pin/mount-privately.ts';
 export { openPin } from './pin/open-pin.ts';
 export { pinPidfd } from './pin/pin-pidfd.ts';
 export { unpin } from './pin/unpin.ts';
-export { Readiness, readiness } from './readiness/readiness.ts';
+export { Readiness, readiness, type ReadinessOptions } from './readiness/readiness.ts';
 export type { ReadinessKind, ReadyEvents } from './readiness/ready-events.ts';
 export { receiveFile } from './receive-file.ts';
 export { receiveFileBlocking } from './receive-file-blocking.ts';
 export { sendFile } from './send-file.ts';
 export { sendFileBlocking } from './send-file-blocking.ts';
-export {
-  NOTHING_YET,
-  type Packet,
-  type ReceiveOptions,
-  SeqpacketSocket,
-} from './seqpacket-socket.ts';
+export { NOTHING_YET, type ReceiveOptions, SeqpacketSocket } from './seqpacket-socket.ts';
 export { socketpair, type SocketType } from './socketpair.ts';
+export { type PeerCredentials, peerCredentials, peerPidfd } from './stream/peer.ts';
+export { UnixStream, type UnixStreamOptions } from './stream/unix-stream.ts';
 export { SyncSocket } from './sync-socket.ts';
+export type { Packet } from './take-packet.ts';

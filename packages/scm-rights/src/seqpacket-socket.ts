@@ -1,44 +1,26 @@
 import { closeAll } from './close-all.ts';
 import {
-  ControlTruncatedError,
   EmptyPacketError,
   FdClosedError,
   isScmRightsError,
   PacketTooLargeError,
-  PacketTruncatedError,
   SocketClosedError,
   SocketTypeError,
   syscallError,
   TooManyFdsError,
 } from './errors.ts';
 import { type FdLike, fdNumber } from './fd-like.ts';
-import {
-  MSG_CTRUNC,
-  MSG_TRUNC,
-  O_NONBLOCK,
-  SCM_MAX_FD,
-  SHUT_WR,
-  SOCK_SEQPACKET,
-} from './libc/constants.ts';
+import { O_NONBLOCK, SCM_MAX_FD, SHUT_WR, SOCK_SEQPACKET } from './libc/constants.ts';
+import { EAGAIN, EMSGSIZE } from './libc/errno.ts';
 import { fcntlGetfl, fcntlSetfl } from './libc/fcntl.ts';
 import { socketType } from './libc/getsockopt.ts';
-import { tryPeekLength } from './libc/recv.ts';
-import { tryRecvmsg } from './libc/recvmsg.ts';
 import { trySendmsg } from './libc/sendmsg.ts';
 import { shutdown } from './libc/shutdown.ts';
-import { OwnedFd } from './owned-fd.ts';
+import type { OwnedFd } from './owned-fd.ts';
 import { type Readiness, readiness as sharedReadiness } from './readiness/readiness.ts';
 import { ReceiveQueue } from './receive-queue.ts';
-
-const EAGAIN = -11;
-const EMSGSIZE = -90;
-const ECONNRESET = -104;
-
-/** One packet and the descriptors that came with it, close-on-exec. Whoever receives it closes them. */
-export interface Packet {
-  bytes: Uint8Array;
-  fds: OwnedFd[];
-}
+import { SendQueue } from './send-queue.ts';
+import { type Packet, peekLength, takePacket } from './take-packet.ts';
 
 export interface ReceiveOptions {
   signal?: AbortSignal | undefined;
@@ -54,8 +36,7 @@ export class SeqpacketSocket implements Disposable {
   readonly #owned: OwnedFd;
   readonly #readiness: Readiness;
   readonly #receives: ReceiveQueue<Packet | undefined, number>;
-  #lastSend: Promise<void> = Promise.resolve();
-  #pendingSends = 0;
+  readonly #sends: SendQueue = new SendQueue();
 
   /**
    * Takes over `owned` and makes it non-blocking, for every process that shares the open socket.
@@ -101,21 +82,11 @@ export class SeqpacketSocket implements Disposable {
     if (this.closed) throw new SocketClosedError('send a packet');
     if (bytes.length === 0) throw new EmptyPacketError(this.fd);
     if (fds.length > SCM_MAX_FD) throw new TooManyFdsError(fds.length, SCM_MAX_FD);
-    signal?.throwIfAborted();
-    if (this.#pendingSends === 0 && this.#trySend(bytes, fds)) return;
-
-    const turn = this.#lastSend;
-    const done = Promise.withResolvers<void>();
-    this.#lastSend = done.promise;
-    this.#pendingSends += 1;
-    try {
-      await abortable(turn, signal);
-      await this.#sendWhenWritable(bytes, fds, signal);
-    } finally {
-      this.#pendingSends -= 1;
-      // Also when this send was given up while an earlier one still waits.
-      void turn.then(done.resolve);
-    }
+    await this.#sends.run(
+      () => this.#trySend(bytes, fds),
+      () => this.#sendWhenWritable(bytes, fds, signal),
+      signal,
+    );
   }
 
   /**
@@ -180,9 +151,9 @@ export class SeqpacketSocket implements Disposable {
     const fd = this.fd;
     const result = trySendmsg(fd, bytes, { fds: fds.map(fdNumber) });
     if (result >= 0) return true;
-    if (result === EAGAIN) return false;
+    if (result === -EAGAIN) return false;
     const error = syscallError(result, 'sendmsg', fd);
-    if (result === EMSGSIZE) throw new PacketTooLargeError(fd, bytes.length, error);
+    if (result === -EMSGSIZE) throw new PacketTooLargeError(fd, bytes.length, error);
     throw error;
   }
 
@@ -198,59 +169,8 @@ export class SeqpacketSocket implements Disposable {
   #tryTake(maxFds: number): Packet | undefined | typeof NOTHING_YET {
     const fd = this.fd;
     const length = peekLength(fd);
-    if (length === EAGAIN) return NOTHING_YET;
+    if (length === undefined) return NOTHING_YET;
     if (length === 0) return undefined;
-    const bytes = new Uint8Array(length);
-    const received = tryRecvmsg(fd, bytes, { maxFds });
-    if (typeof received === 'number') {
-      // Another process that shares the socket was faster.
-      if (received === EAGAIN) return NOTHING_YET;
-      throw syscallError(received, 'recvmsg', fd);
-    }
-    // Owned before anything is checked: from here on every failure closes them all.
-    const fds = received.fds.map((number) => new OwnedFd(number, 'received descriptor'));
-    const failure = checkWhole(fd, length, maxFds, received);
-    if (failure === undefined) return { bytes, fds };
-    closeAll(fds);
-    throw failure;
-  }
-}
-
-/** Length of the next packet, 0 at end of file, or EAGAIN. */
-function peekLength(fd: number): number {
-  for (;;) {
-    const length = tryPeekLength(fd);
-    // Reported once, and what the peer sent before comes before or after it: ask again.
-    if (length === ECONNRESET) continue;
-    if (length < 0 && length !== EAGAIN) throw syscallError(length, 'recv', fd);
-    return length;
-  }
-}
-
-function checkWhole(
-  fd: number,
-  expected: number,
-  maxFds: number,
-  received: { length: number; fds: readonly number[]; flags: number },
-): Error | undefined {
-  if ((received.flags & MSG_CTRUNC) !== 0) {
-    return new ControlTruncatedError(fd, received.fds.length, maxFds);
-  }
-  if ((received.flags & MSG_TRUNC) !== 0 || received.length !== expected) {
-    return new PacketTruncatedError(fd, expected, received.length);
-  }
-  return undefined;
-}
-
-/** Settles as `turn` does, or rejects with the signal's reason before. */
-async function abortable(turn: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return turn;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([turn, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
+    return takePacket(fd, length, maxFds) ?? NOTHING_YET;
   }
 }

@@ -9,6 +9,11 @@ export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_TYPE = 3;
+export const SO_PEERCRED = 17;
+export const SO_ACCEPTCONN = 30;
+export const SO_DOMAIN = 39;
+/** Since Linux 6.5. */
+export const SO_PEERPIDFD = 77;
 export const SCM_RIGHTS = 1;
 export const SCM_PIDFD = 4;
 /** Most descriptors in one message (kernel: SCM_MAX_FD). */
@@ -42,6 +47,8 @@ export const F_GETFD = 1;
 export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;
+export const F_ADD_SEALS = 1033;
+export const F_GET_SEALS = 1034;
 export const FD_CLOEXEC = 1;
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
@@ -66,6 +73,18 @@ export const EFD_CLOEXEC = 0o2000000;
 export const EFD_NONBLOCK = 0o4000;
 export const MFD_CLOEXEC = 0x1;
 export const MFD_ALLOW_SEALING = 0x2;
+export const F_SEAL_SEAL = 0x1;
+export const F_SEAL_SHRINK = 0x2;
+export const F_SEAL_GROW = 0x4;
+export const F_SEAL_WRITE = 0x8;
+export const F_SEAL_FUTURE_WRITE = 0x10;
+
+// ioctl_tty(2), termios(3)
+export const TCGETS = 0x5401;
+export const TCSETS = 0x5402;
+export const TIOCGWINSZ = 0x5413;
+export const TIOCSWINSZ = 0x5414;
+export const ONLCR = 0x4;
 
 // waitid(2)
 export const P_PIDFD = 3;

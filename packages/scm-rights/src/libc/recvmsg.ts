@@ -12,6 +12,8 @@ export interface RecvmsgOptions {
   flags?: number;
   /** Room for descriptors, 0 to 253. The kernel drops what does not fit and says so by MSG_CTRUNC. */
   maxFds?: number;
+  /** Ask who sent it, on a datagram socket. */
+  wantsFrom?: boolean;
 }
 
 export interface ReceivedMessage {
@@ -21,6 +23,8 @@ export interface ReceivedMessage {
   fds: number[];
   /** Flags of the message: look for MSG_TRUNC and MSG_CTRUNC. */
   flags: number;
+  /** With `wantsFrom`: the sender's `struct sockaddr_un`, of no bytes if it has no address. */
+  from?: Uint8Array;
 }
 
 /**
@@ -49,11 +53,12 @@ export function tryRecvmsg(
     throw new InvalidArgumentError('maxFds', `an integer from 0 to ${SCM_MAX_FD}`, String(maxFds));
   }
   const flags = MSG_CMSG_CLOEXEC | (options.flags ?? 0);
-  const length = attempt(call(), fd, msghdrToReceive(bytes, maxFds), flags);
+  const length = attempt(call(), fd, msghdrToReceive(bytes, maxFds, options.wantsFrom), flags);
   if (length < 0) return length;
   const header = receivedMsghdr();
   const { rights, added } = decodeDescriptors(header.control);
   // SO_PASSPIDFD makes the kernel add descriptors that nobody here asked for.
   for (const extra of added) close(extra);
-  return { length, fds: rights, flags: header.flags };
+  const received = { length, fds: rights, flags: header.flags };
+  return options.wantsFrom === true ? { ...received, from: header.name.slice() } : received;
 }

@@ -10,6 +10,8 @@ export interface SendmsgOptions {
   fds?: readonly number[];
   /** Added to MSG_NOSIGNAL, which is always set. */
   flags?: number;
+  /** The receiver's `struct sockaddr_un`, for a datagram socket that is not connected to it. */
+  to?: Uint8Array;
 }
 
 /**
@@ -28,5 +30,6 @@ export function sendmsg(fd: number, bytes: Uint8Array, options: SendmsgOptions =
 export function trySendmsg(fd: number, bytes: Uint8Array, options: SendmsgOptions = {}): number {
   const fds = options.fds ?? [];
   if (fds.length > SCM_MAX_FD) throw new TooManyFdsError(fds.length, SCM_MAX_FD);
-  return attempt(call(), fd, msghdrToSend(bytes, fds), MSG_NOSIGNAL | (options.flags ?? 0));
+  const header = msghdrToSend(bytes, fds, options.to);
+  return attempt(call(), fd, header, MSG_NOSIGNAL | (options.flags ?? 0));
 }
