@@ -226,6 +226,14 @@ describe.skipIf(lacking !== '')(`runc's state directory${lacking}`, () => {
     expect(readdirSync(runcRoot)).toEqual([]);
   });
 
+  it('writeRuncState leaves runc a container that it can delete after our store has deleted the process', async () => {
+    const process = await launchForRunc();
+    await process.delete({ force: true });
+    expect(await agreedState(process.id)).toMatchObject({ status: 'stopped', pid: 0 });
+    await succeed('delete', process.id);
+    expect(readdirSync(runcRoot)).toEqual([]);
+  });
+
   it('writeRuncState describes a process that has ended, and runc can delete it', async () => {
     const spec = sleeping();
     writeBundle(spec);

@@ -14,6 +14,9 @@ const keptNamespaces = Object.entries(namespaceTypes)
   .map(([kind, type]) => ({ link: linkName(kind), type }))
   .toSorted((one, other) => (one.type < other.type ? -1 : 1));
 
+/** proc_pid_fd(5): closed, ended, or another user's. */
+const HIDDEN = new Set<string | undefined>(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
+
 /** What of the state only the process itself can tell. */
 type Identity = Pick<RuncState, 'init_process_pid' | 'init_process_start' | 'external_descriptors'>;
 
@@ -75,12 +78,12 @@ function describeProcess({ proc }: ProcessFacts): Identity {
   };
 }
 
-/** Undefined for a descriptor that the program has closed, and for all of them once it is a zombie. */
+/** Undefined for a descriptor that the program has closed, or that we may not look at; for all of them once it is a zombie. */
 function readLink(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch (error) {
-    if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ESRCH') return undefined;
+    if (HIDDEN.has(errnoCode(error))) return undefined;
     throw error;
   }
 }
