@@ -1,3 +1,4 @@
+import { deepStrictEqual } from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -154,6 +155,11 @@ export class Scratch {
       ...processes.map((pid) => `process ${pid}: ${commandLineOf(pid)}`),
       ...files,
     ];
+  }
+
+  /** Throws if a test left anything behind. */
+  requireEmpty(): void {
+    deepStrictEqual(this.leftovers(), []);
   }
 
   remove(): void {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { hasBusybox, hasRunc, isRoot, missing, runProgram, Scratch } from './cli-fixture.ts';
 
 const scratch = new Scratch();
-afterEach(() => expect(scratch.leftovers()).toEqual([]));
+afterEach(() => scratch.requireEmpty());
 afterAll(() => scratch.remove());
 
 describe.skipIf(!isRoot)(`pilotlight run -- COMMAND${missing({ root: isRoot })}`, () => {
