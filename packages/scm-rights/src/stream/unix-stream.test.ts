@@ -22,11 +22,11 @@ import { pidfdOpen } from '../pidfd/pidfd-open.ts';
 import { Readiness } from '../readiness/readiness.ts';
 import { socketpair } from '../socketpair.ts';
 import { withoutFdLeak } from '../testing/without-fd-leak.ts';
-import { UnixStream } from './unix-stream.ts';
+import { UnixStream, type UnixStreamOptions } from './unix-stream.ts';
 
 async function withPair(
   body: (a: UnixStream, b: UnixStream) => Promise<void>,
-  options: { allowHalfOpen?: boolean; readableHighWaterMark?: number } = {},
+  options: UnixStreamOptions = {},
 ): Promise<void> {
   await withoutFdLeak(async () => {
     const readiness = new Readiness();
@@ -186,7 +186,7 @@ describe('UnixStream', () => {
       a.end();
       expect((await buffer(b)).at(-1)).toBe('!'.charCodeAt(0));
       write(received[0]!.fd, Buffer.from('x'));
-      expect(readBytes(reader!.fd, new Uint8Array(1))).toBe(1);
+      expect(read(reader!.fd, new Uint8Array(1))).toBe(1);
       closeAll([...received, reader!]);
     });
   });
@@ -223,6 +223,22 @@ describe('UnixStream', () => {
       expect(await text(b)).toBe('one two');
       expect(b.unclaimedFds).toBe(2);
     });
+  });
+
+  it('UnixStream with plainFds hands over numbers, and closeFds closes them', async () => {
+    await withPair(
+      async (a, b) => {
+        using file = openFd('/dev/null', 0);
+        const received: number[] = [];
+        b.on('fds', (fds: number[]) => received.push(...fds));
+        a.writeWithFds(Buffer.from('x'), [file, file.fd, file.borrow()]);
+        a.end();
+        expect(await text(b)).toBe('x');
+        expect(received.map((fd) => fstatSync(fd).isCharacterDevice())).toEqual([true, true, true]);
+        b.closeFds(received);
+      },
+      { plainFds: true },
+    );
   });
 
   it('UnixStream leaves bytes and descriptors in the kernel while nobody reads', async () => {

@@ -29,6 +29,11 @@ export interface UnixStreamOptions {
   readableHighWaterMark?: number;
   /** Bytes to buffer before `write` returns false; as for any stream. */
   writableHighWaterMark?: number;
+  /**
+   * Hand over received descriptors as plain numbers, which the listener closes, for code that knows nothing else, such as
+   * the dbus-native package.
+   */
+  plainFds?: boolean;
   readiness?: Readiness;
 }
 
@@ -67,6 +72,7 @@ export class UnixStream extends Duplex {
   readonly #readiness: Readiness;
   readonly #scratch: Uint8Array = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #attachments = new Map<Uint8Array, Attachment>();
+  readonly #plainFds: boolean;
   #unclaimed = 0;
 
   /**
@@ -76,12 +82,18 @@ export class UnixStream extends Duplex {
    * caller.
    */
   constructor(owned: OwnedFd, options: UnixStreamOptions = {}) {
-    const { allowHalfOpen = false, readiness = sharedReadiness, ...rest } = options;
+    const {
+      allowHalfOpen = false,
+      plainFds = false,
+      readiness = sharedReadiness,
+      ...rest
+    } = options;
     checkStream(owned.fd);
     fcntlSetfl(owned.fd, fcntlGetfl(owned.fd) | O_NONBLOCK);
     super({ ...rest, allowHalfOpen });
     this.#owned = owned;
     this.#readiness = readiness;
+    this.#plainFds = plainFds;
   }
 
   /** Takes over a descriptor number that was inherited or made elsewhere, and marks it close-on-exec. Throws as the constructor. */
@@ -137,7 +149,7 @@ export class UnixStream extends Duplex {
   }
 
   /** Closes descriptors that this stream handed over and nobody wants. For those who know streams only by their methods. */
-  closeFds(fds: Iterable<OwnedFd>): void {
+  closeFds(fds: Iterable<OwnedFd | number>): void {
     closeAll(fds);
   }
 
@@ -202,11 +214,17 @@ export class UnixStream extends Duplex {
     }
     // Copied before anybody is called, who might read more into the same memory.
     const bytes = Buffer.from(this.#scratch.subarray(0, received.length));
-    if (fds.length > 0 && !this.emit('fds', fds)) {
-      this.#unclaimed += fds.length;
-      closeAll(fds);
-    }
+    if (fds.length > 0) this.#handOver(fds);
     this.push(bytes.length === 0 ? null : bytes);
+  }
+
+  #handOver(fds: readonly OwnedFd[]): void {
+    if (this.listenerCount('fds') > 0) {
+      this.emit('fds', this.#plainFds ? fds.map((owned) => owned.release()) : fds);
+      return;
+    }
+    this.#unclaimed += fds.length;
+    closeAll(fds);
   }
 
   #part(bytes: Uint8Array): Part {
