@@ -1,10 +1,12 @@
 import type { InitErrorArg } from './args/init-error.ts';
-import type { SyncEnd, SyncType } from './sync-type.ts';
+import type { SyncEnd } from './sync-type.ts';
 
 /** The stable names of everything this package throws. */
 export type SyncErrorCode =
   | 'ERR_SYNC_JSON'
   | 'ERR_SYNC_MALFORMED_PACKET'
+  | 'ERR_SYNC_MALFORMED_OBJECT'
+  | 'ERR_SYNC_TRUNCATED'
   | 'ERR_SYNC_INVALID_MESSAGE'
   | 'ERR_SYNC_TOO_LARGE'
   | 'ERR_SYNC_MALFORMED_ARG'
@@ -14,7 +16,10 @@ export type SyncErrorCode =
   | 'ERR_SYNC_PEER_ERROR'
   | 'ERR_SYNC_HANDSHAKE'
   | 'ERR_SYNC_CLOSED'
-  | 'ERR_SYNC_PEER_GONE';
+  | 'ERR_SYNC_PEER_GONE'
+  | 'ERR_SYNC_UNEXPECTED_FILE'
+  | 'ERR_SYNC_ABORTED'
+  | 'ERR_SYNC_NO_ANSWER';
 
 const mark = Symbol.for('@pilotlight/sync.error');
 
@@ -75,7 +80,52 @@ export class MalformedPacketError extends SyncError {
   }
 }
 
-/** Thrown when a message that was to be sent cannot be a packet; nothing has been sent. */
+/** Thrown when what arrived on a byte stream is no object of the dialect; the stream is of no more use. */
+export class MalformedObjectError extends SyncError {
+  override readonly name: string = 'MalformedObjectError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(
+      'ERR_SYNC_MALFORMED_OBJECT',
+      message,
+      'Check which runc version the peer follows and name its dialect; nothing else may write to this stream.',
+      options,
+    );
+  }
+}
+
+/** Thrown when a byte stream ends inside an object, or between procError and its error object. */
+export class TruncatedObjectError extends SyncError {
+  override readonly name: string = 'TruncatedObjectError';
+  /** The bytes of the unfinished object, whitespace before it not counted. */
+  readonly pendingBytes: number;
+
+  constructor(message: string, pendingBytes: number) {
+    super(
+      'ERR_SYNC_TRUNCATED',
+      message,
+      "The peer died while it wrote. Look at its exit status, at its log, and at its cgroup's oom_kill count.",
+    );
+    this.pendingBytes = pendingBytes;
+  }
+}
+
+/** Thrown when one object on a byte stream exceeds the reader's limit; the stream is of no more use. */
+export class ObjectTooLargeError extends SyncError {
+  override readonly name: string = 'ObjectTooLargeError';
+  readonly limitBytes: number;
+
+  constructor(limitBytes: number) {
+    super(
+      'ERR_SYNC_TOO_LARGE',
+      `read an object from a byte stream: it is longer than ${limitBytes} bytes`,
+      'Raise maxObjectBytes if the peer may send that much.',
+    );
+    this.limitBytes = limitBytes;
+  }
+}
+
+/** Thrown when a message that was to be sent cannot be encoded; nothing has been sent. */
 export class InvalidMessageError extends SyncError {
   override readonly name: string = 'InvalidMessageError';
 
@@ -104,14 +154,14 @@ export class PacketTooLargeError extends SyncError {
 /** Thrown when the raw argument of a received message does not have the form its type demands. */
 export class MalformedArgError extends SyncError {
   override readonly name: string = 'MalformedArgError';
-  readonly type: SyncType;
+  readonly type: string;
   /** The member that is wrong, for example `id_mapping.uid_mappings.0.size`; empty for the whole. */
   readonly path: string;
   readonly expected: string;
   readonly received: string;
 
   constructor(
-    details: { type: SyncType; path: string; expected: string; received: string },
+    details: { type: string; path: string; expected: string; received: string },
     options?: ErrorOptions,
   ) {
     const where = details.path === '' ? '' : ` at ${details.path}`;
@@ -131,9 +181,9 @@ export class MalformedArgError extends SyncError {
 /** Thrown when a value given to an argument encoder has no place on the wire. */
 export class InvalidArgError extends SyncError {
   override readonly name: string = 'InvalidArgError';
-  readonly type: SyncType;
+  readonly type: string;
 
-  constructor(type: SyncType, message: string, hint: string, options?: ErrorOptions) {
+  constructor(type: string, message: string, hint: string, options?: ErrorOptions) {
     super('ERR_SYNC_INVALID_ARG', `encode the argument of ${type}: ${message}`, hint, options);
     this.type = type;
   }
@@ -142,10 +192,10 @@ export class InvalidArgError extends SyncError {
 /** Thrown when a well-formed message is not the one that was awaited. */
 export class UnexpectedTypeError extends SyncError {
   override readonly name: string = 'UnexpectedTypeError';
-  readonly expected: readonly SyncType[];
-  readonly received: SyncType;
+  readonly expected: readonly string[];
+  readonly received: string;
 
-  constructor(expected: readonly SyncType[], received: SyncType) {
+  constructor(expected: readonly string[], received: string) {
     super(
       'ERR_SYNC_UNEXPECTED_TYPE',
       `receive ${list(expected)}: received ${received}`,
@@ -159,9 +209,9 @@ export class UnexpectedTypeError extends SyncError {
 /** Thrown when the channel ended while a message was awaited. */
 export class EndOfSyncError extends SyncError {
   override readonly name: string = 'EndOfSyncError';
-  readonly expected: readonly SyncType[];
+  readonly expected: readonly string[];
 
-  constructor(expected: readonly SyncType[]) {
+  constructor(expected: readonly string[]) {
     super(
       'ERR_SYNC_EOF',
       `receive ${list(expected)}: the peer closed the channel first`,
@@ -184,11 +234,11 @@ export class PeerInitError extends SyncError {
   /** The argument as it arrived. */
   readonly rawArg: string;
   /** What this end awaited when the error came. */
-  readonly expected: readonly SyncType[];
+  readonly expected: readonly string[];
 
   constructor(
     message: string,
-    details: { text: string; arg?: InitErrorArg; rawArg: string; expected: readonly SyncType[] },
+    details: { text: string; arg?: InitErrorArg; rawArg: string; expected: readonly string[] },
     options?: ErrorOptions,
   ) {
     super(
@@ -248,6 +298,60 @@ export class HandshakeError extends SyncError {
   }
 }
 
+/** Thrown when the caller's deadline passed, or its signal was aborted, before the dialogue had ended. */
+export class HandshakeAbortedError extends SyncError {
+  override readonly name: string = 'HandshakeAbortedError';
+  readonly handshake: string;
+  /** The step the dialogue was in, as the table names it. */
+  readonly step: string;
+  /** What was awaited in that step. */
+  readonly expected: readonly string[];
+
+  /** `options.cause` is the reason of the signal. */
+  constructor(
+    details: { handshake: string; step: string; expected: readonly string[] },
+    options: ErrorOptions,
+  ) {
+    super(
+      'ERR_SYNC_ABORTED',
+      `${details.handshake}, step "${details.step}": aborted while ${list(details.expected)} was due`,
+      'Kill the child and reap it; a child that stalls here waits for this end or for the kernel.',
+      options,
+    );
+    this.handshake = details.handshake;
+    this.step = details.step;
+    this.expected = details.expected;
+  }
+}
+
+/** Thrown when a legal message arrived for which the caller gave no answer. */
+export class NoAnswerError extends SyncError {
+  override readonly name: string = 'NoAnswerError';
+  readonly type: string;
+
+  constructor(type: string) {
+    super(
+      'ERR_SYNC_NO_ANSWER',
+      `answer ${type}: no answer was given for it`,
+      `Give answers.${type}, or a config that does not lead to it.`,
+    );
+    this.type = type;
+  }
+}
+
+/** Thrown when a file arrived where the dialect has none; the file has been closed. */
+export class UnexpectedFileError extends SyncError {
+  override readonly name: string = 'UnexpectedFileError';
+
+  constructor(where: string) {
+    super(
+      'ERR_SYNC_UNEXPECTED_FILE',
+      `receive ${where}: a file came that nobody had asked for`,
+      'Check which runc version the peer follows; PROTOCOL.md lists what carries a file.',
+    );
+  }
+}
+
 /** Thrown when a channel is used after this end closed it; a pending receive is refused with it too. */
 export class ChannelClosedError extends SyncError {
   override readonly name: string = 'ChannelClosedError';
@@ -266,9 +370,9 @@ export class ChannelClosedError extends SyncError {
 export class PeerGoneError extends SyncError {
   override readonly name: string = 'PeerGoneError';
   /** The message that was not delivered. */
-  readonly type: SyncType;
+  readonly type: string;
 
-  constructor(type: SyncType, options?: ErrorOptions) {
+  constructor(type: string, options?: ErrorOptions) {
     super(
       'ERR_SYNC_PEER_GONE',
       `send ${type}: the peer has closed the channel`,

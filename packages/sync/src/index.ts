@@ -30,6 +30,7 @@ export {
 export {
   ChannelClosedError,
   EndOfSyncError,
+  HandshakeAbortedError,
   HandshakeError,
   InvalidArgError,
   InvalidMessageError,
@@ -37,16 +38,28 @@ export {
   isSyncError,
   JsonError,
   MalformedArgError,
+  MalformedObjectError,
   MalformedPacketError,
+  NoAnswerError,
+  ObjectTooLargeError,
   PacketTooLargeError,
   PeerGoneError,
   PeerInitError,
   SyncError,
+  TruncatedObjectError,
+  UnexpectedFileError,
   UnexpectedTypeError,
   type HandshakeFault,
   type SyncErrorCode,
 } from './errors.ts';
-export { expectSync, peerInitError, type ExpectOptions } from './expect.ts';
+export { expectSync, peerInitError, reportedFailure, type ExpectOptions } from './expect.ts';
+export { converse, type Conversation, type ConversationOptions } from './handshake/conversation.ts';
+export {
+  driveHandshake,
+  type Answer,
+  type Answerer,
+  type DriveOptions,
+} from './handshake/drive-handshake.ts';
 export { createHandshake, type Handshake, type HandshakeOutcome } from './handshake/handshake.ts';
 export type { HandshakeStep, HandshakeTable } from './handshake/handshake-table.ts';
 export { setnsInit, setnsInitSilent } from './handshake/setns-init.ts';
@@ -55,7 +68,9 @@ export { maxJsonDepth, type JsonObject, type JsonValue } from './json/json-value
 export { parseExactJson } from './json/parse.ts';
 export { rawMembers, type RawMember } from './json/raw-members.ts';
 export { stringifyExactJson } from './json/stringify.ts';
+export type { AnyMessage, MessageChannel, Received } from './message-channel.ts';
 export { decodePacket, encodePacket, maxPacketBytes } from './packet.ts';
+export { allSyncs, readAllSyncs } from './read-all-syncs.ts';
 export type { ReceivedSync, SyncChannel } from './sync-channel.ts';
 export { agreeFileFlag, hasFileFlag, maxFlags, syncFlags } from './sync-flags.ts';
 export { syncMessageSchema, type SyncMessage } from './sync-message.ts';
@@ -68,3 +83,4 @@ export {
   type SyncType,
   type SyncTypeRule,
 } from './sync-type.ts';
+export { writeSync, type WriteSyncOptions } from './write-sync.ts';

@@ -1,12 +1,11 @@
+import type { MessageChannel, Received } from './message-channel.ts';
 import type { SyncMessage } from './sync-message.ts';
 
-/** A message as it arrived, and the file that came with it. */
-export type ReceivedSync<File> = {
-  /** The file bit of `flags` is set exactly when `file` is there. */
-  readonly message: SyncMessage;
-  /** Owned by whoever received it, who must close it. */
-  readonly file?: File;
-};
+/**
+ * A message as it arrived, and the file that came with it. The file bit of `flags` is set exactly
+ * when `file` is there.
+ */
+export type ReceivedSync<File> = Received<SyncMessage, File>;
 
 /**
  * What a transport must offer so that the handshake can run over it.
@@ -14,7 +13,7 @@ export type ReceivedSync<File> = {
  * The file is opaque here: an owned descriptor on a socket, anything in a test. Every
  * implementation must pass `syncChannelCompliance` from `@pilotlight/sync/testing`.
  */
-export interface SyncChannel<File> {
+export interface SyncChannel<File> extends MessageChannel<SyncMessage, File> {
   /**
    * Sends one message, in order behind those sent before, and the file right after it.
    *
