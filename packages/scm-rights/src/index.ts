@@ -33,6 +33,9 @@ export { MAX_ADDRESS_BYTES, type UnixAddress } from './address/unix-address.ts';
 export { closeAll } from './close-all.ts';
 export { connectSeqpacket } from './connect/connect-seqpacket.ts';
 export { connectStream } from './connect/connect-stream.ts';
+export { clearOnlcr } from './console/clear-onlcr.ts';
+export { ConsoleSocket } from './console/console-socket.ts';
+export { getWindowSize, setWindowSize, type WindowSize } from './console/window-size.ts';
 export { type Datagram, DatagramSocket, type DatagramOptions } from './datagram/datagram-socket.ts';
 export { type FdLike, fdNumber } from './fd-like.ts';
 export { MAX_FILE_NAME_BYTES, type ReceivedFile } from './file-packet.ts';
@@ -41,8 +44,22 @@ export { listenStream } from './listen/listen-stream.ts';
 export type { ListenOptions } from './listen/listening-socket.ts';
 export { UnixServer, type UnixServerEvents } from './listen/unix-server.ts';
 export { flockExclusive, type FlockOptions, flockShared, tryLock } from './lock/flock.ts';
+export {
+  memfdCreate,
+  memfdFrom,
+  memfdRead,
+  memfdSeal,
+  memfdSeals,
+  memfdWrite,
+  type Seal,
+} from './memory/memfd.ts';
+export { MAX_STORED_NAME, removeStoredFds, storeFds } from './notify/fd-store.ts';
+export { listenFds, type PassedFd } from './notify/listen-fds.ts';
+export { sdNotify, type SdNotifyOptions } from './notify/sd-notify.ts';
+export { sdNotifyBarrier } from './notify/sd-notify-barrier.ts';
 export { openFd } from './open-fd.ts';
 export { OwnedFd } from './owned-fd.ts';
+export { pidfdGetfd } from './pidfd/pidfd-getfd.ts';
 export { type PidfdInfo, pidfdInfo } from './pidfd/pidfd-info.ts';
 export { isPidfs, pidfdInode } from './pidfd/pidfd-inode.ts';
 export { pidfdOpen } from './pidfd/pidfd-open.ts';
