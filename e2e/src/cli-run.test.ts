@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { constants, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { hasBusybox, hasRunc, isRoot, missing, runProgram, Scratch } from './cli-fixture.ts';
 
@@ -53,6 +53,12 @@ describe.skipIf(!isRoot)(`pilotlight run -- COMMAND${missing({ root: isRoot })}`
     const { code, stdout } = await scratch.run(['run', '--', 'cat'], { input });
     expect(code).toBe(0);
     expect(stdout === input).toBe(true);
+  });
+
+  it('leaves the streams it hands over blocking', async () => {
+    const { stdout } = await scratch.run(sh('cd /proc/self/fdinfo; cat 0 1 2'));
+    const flags = [...stdout.matchAll(/^flags:\t(\d+)$/gm)].map(([, octal]) => parseInt(octal!, 8));
+    expect(flags.map((value) => value & constants.O_NONBLOCK)).toEqual([0, 0, 0]);
   });
 
   it.each([
