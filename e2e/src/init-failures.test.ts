@@ -22,39 +22,14 @@ import {
   ZygoteError,
 } from '@pilotlight/init';
 import { socketpair } from '@pilotlight/scm-rights';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  belongings,
-  type Belongings,
-  type BusyboxBundle,
-  type Change,
-  makeBundle,
-  missing,
-  newId,
-  requireNothingLeft,
-  runIn,
-  shellSpec,
-} from './init-bundle.ts';
+import { describe, expect, it } from 'vitest';
+import { useCleanBundle } from './clean-bundle.ts';
+import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
 
 const lacking = missing('root', 'busybox-static');
 
 describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
-  let bundle: BusyboxBundle;
-  let before: Belongings;
-
-  beforeAll(async () => {
-    bundle = makeBundle();
-    await runIn(bundle, 'true');
-  });
-  afterAll(() => {
-    bundle.remove();
-  });
-  beforeEach(() => {
-    before = belongings();
-  });
-  afterEach(async () => {
-    await requireNothingLeft(before);
-  });
+  const bundle = useCleanBundle();
 
   async function failureOf(action: () => Promise<unknown>): Promise<unknown> {
     try {

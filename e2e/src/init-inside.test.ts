@@ -5,40 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hostRootSpec, launch } from '@pilotlight/init';
 import { receiveFile, SeqpacketSocket, socketpair } from '@pilotlight/scm-rights';
 import { ReadStream } from 'node:tty';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  belongings,
-  type Belongings,
-  type BusyboxBundle,
-  makeBundle,
-  missing,
-  newId,
-  requireNothingLeft,
-  runIn,
-  shellSpec,
-  textOf,
-} from './init-bundle.ts';
+import { describe, expect, it } from 'vitest';
+import { useCleanBundle } from './clean-bundle.ts';
+import { missing, newId, runIn, shellSpec, textOf } from './init-bundle.ts';
 
 const lacking = missing('root', 'busybox-static');
 
 describe.skipIf(lacking !== '')(`launch, from inside${lacking}`, () => {
-  let bundle: BusyboxBundle;
-  let before: Belongings;
-
-  beforeAll(async () => {
-    bundle = makeBundle();
-    // Starts the zygote and whatever else lasts.
-    await runIn(bundle, 'true');
-  });
-  afterAll(() => {
-    bundle.remove();
-  });
-  beforeEach(() => {
-    before = belongings();
-  });
-  afterEach(async () => {
-    await requireNothingLeft(before);
-  });
+  const bundle = useCleanBundle();
 
   it('launch returns the exit status', async () => {
     const { status } = await runIn(bundle, 'exit 7');

@@ -2,19 +2,9 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  belongings,
-  type Belongings,
-  type BusyboxBundle,
-  type Change,
-  makeBundle,
-  missing,
-  newId,
-  requireNothingLeft,
-  runIn,
-  shellSpec,
-} from './init-bundle.ts';
+import { describe, expect, it } from 'vitest';
+import { useCleanBundle } from './clean-bundle.ts';
+import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
 
 const lacking = missing('root', 'busybox-static', 'runc');
 
@@ -67,22 +57,7 @@ function normalizeMounts(lines: string[]): string[] {
 }
 
 describe.skipIf(lacking !== '')(`launch beside runc${lacking}`, () => {
-  let bundle: BusyboxBundle;
-  let before: Belongings;
-
-  beforeAll(async () => {
-    bundle = makeBundle();
-    await runIn(bundle, 'true');
-  });
-  afterAll(() => {
-    bundle.remove();
-  });
-  beforeEach(() => {
-    before = belongings();
-  });
-  afterEach(async () => {
-    await requireNothingLeft(before);
-  });
+  const bundle = useCleanBundle();
 
   /** runc's exit status and output for the same specification. */
   function runUnderRunc(

@@ -13,40 +13,15 @@ import {
   type Zygote,
 } from '@pilotlight/init';
 import { probePidfd } from '@pilotlight/scm-rights';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  belongings,
-  type Belongings,
-  type BusyboxBundle,
-  childrenOf,
-  makeBundle,
-  missing,
-  newId,
-  requireNothingLeft,
-  runIn,
-  shellSpec,
-} from './init-bundle.ts';
+import { describe, expect, it } from 'vitest';
+import { useCleanBundle } from './clean-bundle.ts';
+import { childrenOf, missing, newId, shellSpec } from './init-bundle.ts';
 
 const lacking = missing('root', 'busybox-static');
 const support = await probePidfd();
 
 describe.skipIf(lacking !== '')(`zygote${lacking}`, () => {
-  let bundle: BusyboxBundle;
-  let before: Belongings;
-
-  beforeAll(async () => {
-    bundle = makeBundle();
-    await runIn(bundle, 'true');
-  });
-  afterAll(() => {
-    bundle.remove();
-  });
-  beforeEach(() => {
-    before = belongings();
-  });
-  afterEach(async () => {
-    await requireNothingLeft(before);
-  });
+  const bundle = useCleanBundle();
 
   const launchScript = (script: string, zygote?: Zygote): Promise<LaunchedProcess> =>
     launch(
@@ -129,7 +104,7 @@ describe.skipIf(lacking !== '')(`zygote${lacking}`, () => {
         { code: 23 },
       ]);
       // What the first zygote held is gone, the second one's is there for good.
-      before = belongings();
+      bundle.keepWhatIsThere();
     },
   );
 
