@@ -328,12 +328,37 @@ export class PinPathError extends ScmRightsError {
   }
 }
 
-/** Thrown by the test helper when code left descriptors open behind it. */
+/** A descriptor that was left open, as far as it is known. */
+export interface LeakedFd {
+  fd: number;
+  /** What it refers to, such as `socket:[4711]`. */
+  target?: string;
+  /** What its OwnedFd is called; absent if the number has no owner of ours. */
+  role?: string;
+  /** The stack of the call that opened or received it. */
+  stack?: string;
+}
+
+/** Thrown by the test helpers when code left descriptors open behind it. */
 export class FdLeakError extends ScmRightsError {
   override readonly name: string = 'FdLeakError';
-  constructor(leaked: readonly string[]) {
-    super('ERR_SCM_FD_LEAK', `count open descriptors: left open are ${leaked.join(', ')}`);
+  readonly leaked: readonly LeakedFd[];
+  constructor(leaked: readonly LeakedFd[]) {
+    const list = leaked.map(({ fd, target, role, stack }) =>
+      [
+        `${fd}${target === undefined ? '' : ` (${target})`}`,
+        ...(role === undefined ? [] : [role]),
+        ...(stack === undefined ? [] : [`from\n${firstFrames(stack)}\n`]),
+      ].join(', '),
+    );
+    super('ERR_SCM_FD_LEAK', `count open descriptors: left open are ${list.join('; ')}`);
+    this.leaked = leaked;
   }
+}
+
+/** Enough of a stack for a message; the rest is in the error's own fields. */
+function firstFrames(stack: string): string {
+  return stack.split('\n').slice(0, 5).join('\n');
 }
 
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(

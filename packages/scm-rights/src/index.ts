@@ -11,6 +11,7 @@ export {
   InvalidStringError,
   isScmRightsError,
   isSyscallError,
+  type LeakedFd,
   LibcLoadError,
   LockTimeoutError,
   NotATerminalError,

@@ -3,6 +3,7 @@ import { FdClosedError, InvalidFdError } from './errors.ts';
 import { close } from './libc/close.ts';
 import { fcntlGetfd, fcntlSetfd } from './libc/fcntl.ts';
 import { FD_CLOEXEC } from './libc/constants.ts';
+import { reportOpened, reportReleased } from './owned-fd-observer.ts';
 
 /**
  * A descriptor with one owner, who closes it exactly once.
@@ -19,6 +20,7 @@ export class OwnedFd implements Disposable {
     if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) throw new InvalidFdError(fd);
     this.#fd = fd;
     this.#role = role;
+    reportOpened(this, fd, role);
   }
 
   /** Takes over a descriptor that was inherited or made elsewhere, and marks it close-on-exec. Throws SyscallError. */
@@ -56,6 +58,7 @@ export class OwnedFd implements Disposable {
     for (const listener of this.#listeners ?? []) listener();
     this.#listeners = undefined;
     this.#fd = -1;
+    reportReleased(this);
     return fd;
   }
 

@@ -17,6 +17,7 @@ import { socketType } from './libc/getsockopt.ts';
 import { trySendmsg } from './libc/sendmsg.ts';
 import { shutdown } from './libc/shutdown.ts';
 import type { OwnedFd } from './owned-fd.ts';
+import { attributeFds, callSite } from './owned-fd-observer.ts';
 import { type Readiness, readiness as sharedReadiness } from './readiness/readiness.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { SendQueue } from './send-queue.ts';
@@ -97,7 +98,10 @@ export class SeqpacketSocket implements Disposable {
    * SyscallError, the signal's reason.
    */
   async receive(options: ReceiveOptions = {}): Promise<Packet | undefined> {
-    return this.#receives.receive(options.maxFds ?? SCM_MAX_FD, options.signal);
+    const site = callSite();
+    const packet = await this.#receives.receive(options.maxFds ?? SCM_MAX_FD, options.signal);
+    attributeFds(packet?.fds ?? [], site);
+    return packet;
   }
 
   /**

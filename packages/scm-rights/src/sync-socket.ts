@@ -16,6 +16,7 @@ import { type FdLike, fdNumber } from './fd-like.ts';
 import { decodeFile, encodeFileName } from './file-packet.ts';
 import { fcntlGetfd } from './libc/fcntl.ts';
 import { OwnedFd } from './owned-fd.ts';
+import { attributeFds, callSite } from './owned-fd-observer.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { SeqpacketSocket } from './seqpacket-socket.ts';
 
@@ -90,7 +91,10 @@ export class SyncSocket implements SyncChannel<OwnedFd>, Disposable {
 
   /** See `SyncChannel.receive`. The caller closes the file. */
   async receive(options: { signal?: AbortSignal } = {}): Promise<ReceivedSyncFile | undefined> {
-    return this.#receives.receive(undefined, options.signal);
+    const site = callSite();
+    const received = await this.#receives.receive(undefined, options.signal);
+    if (received?.file !== undefined) attributeFds([received.file], site);
+    return received;
   }
 
   /** Tells the peer that nothing more will be sent: it reads end of file. Receiving goes on. */

@@ -14,6 +14,7 @@ import { tryRecvmsg } from '../libc/recvmsg.ts';
 import { ioctlGetWindowSize } from '../libc/window-size.ts';
 import { ListeningSocket, type ListenOptions } from '../listen/listening-socket.ts';
 import { OwnedFd } from '../owned-fd.ts';
+import { attributeFds, callSite } from '../owned-fd-observer.ts';
 import { readiness as sharedReadiness } from '../readiness/readiness.ts';
 
 /**
@@ -55,10 +56,12 @@ export class ConsoleSocket implements Disposable {
    * SocketClosedError, SyscallError, the signal's reason. A sender that connects and stays silent ends only by the signal.
    */
   async receive(options: { signal?: AbortSignal | undefined } = {}): Promise<ReceivedFile> {
+    const site = callSite();
     using connection = await this.#listening.accept(options.signal);
     const file = await this.#receiveFile(connection, options.signal);
     try {
       ioctlGetWindowSize(file.fd.fd);
+      attributeFds([file.fd], site);
       return file;
     } catch (error) {
       file.fd.close();

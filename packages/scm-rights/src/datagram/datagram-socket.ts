@@ -20,6 +20,7 @@ import { socketType } from '../libc/getsockopt.ts';
 import { trySendmsg } from '../libc/sendmsg.ts';
 import { socket } from '../libc/socket.ts';
 import { OwnedFd } from '../owned-fd.ts';
+import { attributeFds, callSite } from '../owned-fd-observer.ts';
 import { pause } from '../pause.ts';
 import { type Readiness, readiness as sharedReadiness } from '../readiness/readiness.ts';
 import { ReceiveQueue } from '../receive-queue.ts';
@@ -145,7 +146,10 @@ export class DatagramSocket implements Disposable {
   async receive(
     options: { signal?: AbortSignal | undefined; maxFds?: number } = {},
   ): Promise<Datagram> {
-    return this.#receives.receive(options.maxFds ?? SCM_MAX_FD, options.signal);
+    const site = callSite();
+    const datagram = await this.#receives.receive(options.maxFds ?? SCM_MAX_FD, options.signal);
+    attributeFds(datagram.fds, site);
+    return datagram;
   }
 
   /** Closes the socket and removes its file; what is pending rejects with SocketClosedError. Later calls do nothing. */

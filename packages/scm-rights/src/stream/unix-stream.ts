@@ -19,6 +19,7 @@ import { trySendmsg } from '../libc/sendmsg.ts';
 import { shutdown } from '../libc/shutdown.ts';
 import { socketpair } from '../libc/socketpair.ts';
 import { OwnedFd } from '../owned-fd.ts';
+import { attributeFds, callSite } from '../owned-fd-observer.ts';
 import { type Readiness, readiness as sharedReadiness } from '../readiness/readiness.ts';
 import { type PeerCredentials, peerCredentials, peerPidfd } from './peer.ts';
 
@@ -73,6 +74,8 @@ export class UnixStream extends Duplex {
   readonly #scratch: Uint8Array = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #attachments = new Map<Uint8Array, Attachment>();
   readonly #plainFds: boolean;
+  /** Where this stream was made: its descriptors come when no caller is on the stack. */
+  readonly #site: Error | undefined = callSite();
   #unclaimed = 0;
 
   /**
@@ -207,6 +210,7 @@ export class UnixStream extends Duplex {
   #take(received: { length: number; fds: readonly number[]; flags: number }): void {
     // Owned before anything is checked: from here on every failure closes them all.
     const fds = received.fds.map((number) => new OwnedFd(number, 'received descriptor'));
+    attributeFds(fds, this.#site);
     if ((received.flags & MSG_CTRUNC) !== 0) {
       closeAll(fds);
       this.destroy(new ControlTruncatedError(this.#owned.fd, fds.length, SCM_MAX_FD));
