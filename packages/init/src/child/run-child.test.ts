@@ -129,7 +129,7 @@ describe('runChild', () => {
       devices: openat2, mknodat ×6, symlinkat ×5, close
       hooks: sendPacket, receivePacket
       pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
-      streams: openat2 ×2, close ×2, statx, openat2, statx, dup3, close, statx ×2
+      streams: openat2 ×2, close ×2, statx, openat2, statx, dup3, close, statx ×2, setBlocking ×3
       read-only root: openat2, close, mountSetattr
       hostname: sethostname
       read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5

@@ -14,7 +14,7 @@ import { makeMounts, sealMounts } from './rootfs/make-mounts.ts';
 import { pivotRoot } from './rootfs/pivot-root.ts';
 import { prepareRoot } from './rootfs/prepare-root.ts';
 import { makePathsReadonly, maskPaths } from './rootfs/restrict-paths.ts';
-import { giveStreamsToUser, reopenNullStreams } from './stdio.ts';
+import { giveStreamsToUser, makeStreamsBlocking, reopenNullStreams } from './stdio.ts';
 import { attempting } from './step-failure.ts';
 import { ask } from './sync-peer.ts';
 import { enterWorkingDirectory, makeWorkingDirectory } from './working-directory.ts';
@@ -107,8 +107,10 @@ export const stages: readonly Stage[] = [
     name: 'streams',
     run({ sys, config }) {
       makeWorkingDirectory(sys, config.cwd);
-      if (config.console === undefined) reopenNullStreams(sys);
-      else attachConsole(sys, config.console);
+      if (config.console === undefined) {
+        reopenNullStreams(sys);
+        makeStreamsBlocking(sys);
+      } else attachConsole(sys, config.console);
     },
   },
   {

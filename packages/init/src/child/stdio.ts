@@ -15,6 +15,15 @@ export function reopenNullStreams(sys: Syscall): void {
 }
 
 /**
+ * Makes the standard streams blocking, which is what programs expect: Node makes pipes and sockets
+ * non-blocking that it opens as its own streams, and the parent's are shared with it. Node's own
+ * child_process does the same for its children.
+ */
+export function makeStreamsBlocking(sys: Syscall): void {
+  for (const fd of [0, 1, 2]) sys.setBlocking(fd);
+}
+
+/**
  * Gives the standard streams to the user the program will run as, so that it can open
  * /dev/stdout again. Streams that cannot be given away stay as they are: they still work.
  */

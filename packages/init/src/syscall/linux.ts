@@ -65,6 +65,9 @@ const AF_INET = 2;
 const SOCK_DGRAM_CLOEXEC = 2 | O_CLOEXEC;
 
 const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
 const F_DUPFD_CLOEXEC = 1030;
 const SIG_SETMASK = 2;
 const SIGPIPE = 13;
@@ -225,6 +228,10 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     dup3: (oldfd, newfd, flags) => void check('dup3', oldfd, dup3, oldfd, newfd, flags),
     dupAbove: (fd, least) => check('fcntl', fd, fcntl, fd, F_DUPFD_CLOEXEC, least),
     setCloseOnExec: (fd, on) => void check('fcntl', fd, fcntl, fd, F_SETFD, on ? 1 : 0),
+    setBlocking(fd) {
+      const flags = check('fcntl', fd, fcntl, fd, F_GETFL, 0);
+      if ((flags & O_NONBLOCK) !== 0) check('fcntl', fd, fcntl, fd, F_SETFL, flags & ~O_NONBLOCK);
+    },
     readAll(fd, name) {
       const parts: Uint8Array[] = [];
       for (;;) {

@@ -84,6 +84,7 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     dup3: nothing('dup3'),
     dupAbove: descriptor('dupAbove'),
     setCloseOnExec: nothing('setCloseOnExec'),
+    setBlocking: nothing('setBlocking'),
     readAll(fd, path) {
       record('readAll', [fd, path]);
       return path === 'the init socket' && options.config ? options.config : new Uint8Array();

@@ -39,6 +39,8 @@ export interface Syscall {
   /** fcntl(2) F_DUPFD_CLOEXEC: a copy at `least` or above. */
   dupAbove(fd: number, least: number): number;
   setCloseOnExec(fd: number, on: boolean): void;
+  /** fcntl(2) F_SETFL without O_NONBLOCK, for everybody who shares the open file. */
+  setBlocking(fd: number): void;
   /** Reads until end of file. */
   readAll(fd: number, path: string): Uint8Array;
   writeAll(fd: number, bytes: Uint8Array, path: string): void;
