@@ -19,7 +19,11 @@ export type SyncErrorCode =
   | 'ERR_SYNC_PEER_GONE'
   | 'ERR_SYNC_UNEXPECTED_FILE'
   | 'ERR_SYNC_ABORTED'
-  | 'ERR_SYNC_NO_ANSWER';
+  | 'ERR_SYNC_NO_ANSWER'
+  | 'ERR_SYNC_INVALID_BOOTSTRAP'
+  | 'ERR_SYNC_MALFORMED_BOOTSTRAP'
+  | 'ERR_SYNC_INVALID_CONFIG'
+  | 'ERR_SYNC_MALFORMED_CONFIG';
 
 const mark = Symbol.for('@pilotlight/sync.error');
 
@@ -349,6 +353,68 @@ export class UnexpectedFileError extends SyncError {
       `receive ${where}: a file came that nobody had asked for`,
       'Check which runc version the peer follows; PROTOCOL.md lists what carries a file.',
     );
+  }
+}
+
+/** Thrown when a bootstrap message cannot be written for a runc release; nothing has been written. */
+export class InvalidBootstrapError extends SyncError {
+  override readonly name: string = 'InvalidBootstrapError';
+  /** The member that is wrong, for example `nsPaths`. */
+  readonly member: string;
+
+  constructor(member: string, reason: string, hint: string) {
+    super('ERR_SYNC_INVALID_BOOTSTRAP', `encode the bootstrap message, ${member}: ${reason}`, hint);
+    this.member = member;
+  }
+}
+
+/** Thrown when bytes are no bootstrap message of the runc release that was named. */
+export class MalformedBootstrapError extends SyncError {
+  override readonly name: string = 'MalformedBootstrapError';
+  /** Where in the message it broke, in bytes. */
+  readonly offset: number;
+
+  constructor(reason: string, offset: number) {
+    super(
+      'ERR_SYNC_MALFORMED_BOOTSTRAP',
+      `decode the bootstrap message at byte ${offset}: ${reason}`,
+      'Check which runc release wrote it: the numbers of the attributes have changed.',
+    );
+    this.offset = offset;
+  }
+}
+
+/** Thrown when a config cannot be written in the layout of a runc release. */
+export class InvalidConfigError extends SyncError {
+  override readonly name: string = 'InvalidConfigError';
+  /** The member that is wrong, for example `config.mounts.0.flags`; empty for the whole. */
+  readonly path: string;
+
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super(
+      'ERR_SYNC_INVALID_CONFIG',
+      `encode the init config${path === '' ? '' : ` at ${path}`}: ${reason}`,
+      'Give the members that the layout of this runc release has.',
+      options,
+    );
+    this.path = path;
+  }
+}
+
+/** Thrown when a text is no config in the layout of the runc release that was named. */
+export class MalformedConfigError extends SyncError {
+  override readonly name: string = 'MalformedConfigError';
+  /** The member that is wrong, for example `config.mounts.0.flags`; empty for the whole. */
+  readonly path: string;
+
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super(
+      'ERR_SYNC_MALFORMED_CONFIG',
+      `decode the init config${path === '' ? '' : ` at ${path}`}: ${reason}`,
+      'Check which runc release wrote it.',
+      options,
+    );
+    this.path = path;
   }
 }
 
