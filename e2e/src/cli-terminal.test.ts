@@ -13,7 +13,7 @@ const scratch = new Scratch();
 afterEach(() => scratch.requireEmpty());
 afterAll(() => scratch.remove());
 
-/** Runs a program in a terminal of 40 rows and 100 columns; types each text when the one before it is answered. */
+/** Runs a program in a terminal of 40 rows and 100 columns; types each text, or changes the size, when the one before it is answered. */
 const inTerminal = `
 import fcntl, json, os, pty, select, struct, sys, termios
 typing = json.loads(sys.argv[1])
@@ -30,7 +30,9 @@ while True:
     if select.select([master], [], [], 0.05)[0]:
         out += os.read(master, 65536)
         if typing and typing[0][0].encode() in out:
-            os.write(master, typing.pop(0)[1].encode())
+            answer = typing.pop(0)[1]
+            if isinstance(answer, str): os.write(master, answer.encode())
+            else: fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack('HHHH', *answer, 0, 0))
     elif status is not None:
         break
     else:
@@ -46,7 +48,7 @@ interface TerminalOutcome {
 
 async function runInTerminal(
   args: readonly string[],
-  typing: [string, string][] = [],
+  typing: [string, string | [rows: number, columns: number]][] = [],
 ): Promise<TerminalOutcome> {
   const all = ['-c', inTerminal, JSON.stringify(typing), launcher, '--root', scratch.root, ...args];
   const { stdout, stderr } = await runProgram('python3', all);
@@ -61,8 +63,7 @@ describe.skipIf(!isRoot || !hasPython)(
       const script = 'tty; stty size; seq 1 5000; echo last; exit 5';
       const { code, output, restored } = await runInTerminal(['run', '--', 'sh', '-c', script]);
       expect({ code, restored }).toEqual({ code: 5, restored: true });
-      // Both terminals turn a line feed into two characters; a screen shows no difference.
-      const lines = output.split(/\r+\n/);
+      const lines = output.split('\r\n');
       expect(lines[0]).toMatch(/^\/dev\/(pts\/0|console)$/);
       const numbers = Array.from({ length: 5000 }, (_, index) => String(index + 1));
       expect(lines.slice(1)).toEqual(['40 100', ...numbers, 'last', '']);
@@ -80,6 +81,16 @@ describe.skipIf(!isRoot || !hasPython)(
       );
       expect({ code, restored }).toEqual({ code: 3, restored: true });
       expect(output).toMatch(/interrupted/);
+    });
+
+    it('follows the size of its terminal, and the program is told', async () => {
+      const script = 'trap "stty size; exit 6" WINCH; echo ready; while :; do sleep 0.05; done';
+      const { code, output } = await runInTerminal(
+        ['run', '--', 'sh', '-c', script],
+        [['ready', [24, 80]]],
+      );
+      expect(code).toBe(6);
+      expect(output).toBe('ready\r\n24 80\r\n');
     });
 
     it('gives the terminal back when the launch fails', async () => {

@@ -1,6 +1,13 @@
 import { ReadStream } from 'node:tty';
 import type { OciSpec } from '@pilotlight/init';
-import { type OwnedFd, receiveFile, SeqpacketSocket, socketpair } from '@pilotlight/scm-rights';
+import {
+  clearOnlcr,
+  type OwnedFd,
+  receiveFile,
+  SeqpacketSocket,
+  setWindowSize,
+  socketpair,
+} from '@pilotlight/scm-rights';
 
 /** How long the last output may take to arrive when something else still holds the program's terminal. */
 const DRAIN_MS = 250;
@@ -13,6 +20,7 @@ export class TerminalSession implements AsyncDisposable {
   readonly #ours: SeqpacketSocket;
   readonly #theirs: OwnedFd;
   #master: ReadStream | undefined;
+  #stopFollowing: () => void = () => undefined;
 
   private constructor(ours: SeqpacketSocket, theirs: OwnedFd) {
     this.#ours = ours;
@@ -42,8 +50,12 @@ export class TerminalSession implements AsyncDisposable {
     // Ours would hide an end of file, should the child have sent nothing.
     this.#theirs.close();
     const { fd } = await receiveFile(this.#ours);
-    const master = new ReadStream(fd.release());
+    // Our terminal puts a carriage return before each line feed itself.
+    clearOnlcr(fd);
+    const number = fd.release();
+    const master = new ReadStream(number);
     this.#master = master;
+    this.#followSize(number);
     // EIO: nobody has the other side open any more. That is how a pty ends.
     master.on('error', () => undefined);
     master.pipe(process.stdout, { end: false });
@@ -51,10 +63,23 @@ export class TerminalSession implements AsyncDisposable {
     process.stdin.pipe(master, { end: false });
   }
 
+  /** The program's terminal gets each new size of ours, and the program SIGWINCH. */
+  #followSize(master: number): void {
+    const follow = (): void => {
+      const { columns, rows } = process.stdout;
+      if (columns !== undefined && rows !== undefined) setWindowSize(master, { columns, rows });
+    };
+    // It may have changed between the launch and now.
+    if (process.stdout.isTTY) follow();
+    process.stdout.on('resize', follow);
+    this.#stopFollowing = () => process.stdout.off('resize', follow);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const master = this.#master;
     if (master !== undefined) {
       await drained(master);
+      this.#stopFollowing();
       process.stdin.unpipe(master);
       process.stdin.setRawMode(false);
       // Else it would keep this process waiting for a key.
