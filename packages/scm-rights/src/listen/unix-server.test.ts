@@ -61,6 +61,21 @@ describe('listenStream', () => {
     for (const stream of [...clients, ...connections]) stream.destroy();
   });
 
+  it("listenStream closes what comes when the last listener for 'connection' has left, and goes on", async () => {
+    const where = path();
+    using server = listenStream(where);
+    const unwanted = (): never => {
+      throw new Error('called');
+    };
+    server.on('connection', unwanted);
+    await new Promise((resolve) => setImmediate(resolve));
+    server.off('connection', unwanted);
+    const refused = await connectStream(where);
+    expect(await text(refused)).toBe('');
+    server.on('connection', (connection) => connection.end('welcome'));
+    expect(await text(await connectStream(where))).toBe('welcome');
+  });
+
   it('listenStream can be iterated, and closing ends the loop', async () => {
     const where = abstract();
     const server = listenStream(where);

@@ -54,13 +54,7 @@ export class UnixServer<Connection>
 
   /** The next connection. Throws SocketClosedError, SyscallError (EMFILE: it stays in the queue), the signal's reason. */
   async accept(options: { signal?: AbortSignal | undefined } = {}): Promise<Connection> {
-    const owned = await this.#listening.accept(options.signal);
-    try {
-      return this.#wrap(owned);
-    } catch (error) {
-      owned.close();
-      throw error;
-    }
+    return this.#wrapped(await this.#listening.accept(options.signal));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void, undefined> {
@@ -88,16 +82,32 @@ export class UnixServer<Connection>
   }
 
   async #emitConnections(): Promise<void> {
-    while (!this.closed) {
-      let connection;
-      try {
-        connection = await this.accept();
-      } catch (error) {
-        if (this.closed) return;
-        await this.#report(error);
-        continue;
-      }
-      this.emit('connection', connection);
+    while (!this.closed && this.listenerCount('connection') > 0) {
+      const connection = await this.#nextForListeners();
+      // What a listener throws is not caught: it is no failure to accept.
+      if (connection !== undefined) this.emit('connection', connection);
+    }
+    this.#emitting = false;
+  }
+
+  async #nextForListeners(): Promise<Connection | undefined> {
+    try {
+      const owned = await this.#listening.accept();
+      if (this.listenerCount('connection') > 0) return this.#wrapped(owned);
+      // The last listener left while this one was awaited.
+      owned.close();
+    } catch (error) {
+      if (!this.closed) await this.#report(error);
+    }
+    return undefined;
+  }
+
+  #wrapped(owned: OwnedFd): Connection {
+    try {
+      return this.#wrap(owned);
+    } catch (error) {
+      owned.close();
+      throw error;
     }
   }
 

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { PassThrough } from 'node:stream';
+import { promisify } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { closeAll } from '../close-all.ts';
@@ -239,6 +241,21 @@ describe('UnixStream', () => {
       },
       { plainFds: true },
     );
+  });
+
+  it('UnixStream fails, and closes what it got, when RLIMIT_NOFILE is exhausted', async () => {
+    const program = new URL('../../test/fixtures/exhaust-descriptors.ts', import.meta.url).pathname;
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--conditions=@pilotlight/source',
+      program,
+      'stream',
+    ]);
+    // The stream closed its own descriptor as well.
+    expect(JSON.parse(stdout)).toEqual({
+      code: 'ERR_SCM_CONTROL_TRUNCATED',
+      received: 2,
+      leaked: -1,
+    });
   });
 
   it('UnixStream leaves bytes and descriptors in the kernel while nobody reads', async () => {
