@@ -166,6 +166,76 @@ export class RuncStateError extends StoreError {
   }
 }
 
+/** Thrown when a command line or an environment is none that an exec wrapper is started with. Nothing has run. */
+export class ExecUsageError extends StoreError {
+  override readonly name: string = 'ExecUsageError';
+  constructor(message: string, options: StoreErrorOptions) {
+    super('ERR_STORE_EXEC_USAGE', message, options);
+  }
+}
+
+/** Thrown when a pid file is there and does not hold a pid, or stays empty. */
+export class PidFileError extends StoreError {
+  override readonly name: string = 'PidFileError';
+  readonly path: string;
+  constructor(path: string, reason: string, cause?: unknown) {
+    super('ERR_STORE_PID_FILE', `read pid file ${path}: ${reason}`, {
+      hint: 'A pid file holds one decimal number from 1 to 4194304 and nothing else, no newline either.',
+      ...(cause === undefined ? {} : { cause }),
+    });
+    this.path = path;
+  }
+}
+
+/** Thrown when a runtime that was run did not do what it was asked. */
+export class RuntimeError extends StoreError {
+  override readonly name: string = 'RuntimeError';
+  /** What the runtime itself said, from its log; empty if it said nothing. */
+  readonly text: string;
+  constructor(action: string, how: string, text: string) {
+    super('ERR_STORE_RUNTIME', `${action}: ${how}${text === '' ? '' : `: ${text}`}`, {
+      hint: 'The runtime gave the reason, here or on standard error; see also that it is installed.',
+    });
+    this.text = text;
+  }
+}
+
+/** Thrown when an exec wrapper does what none should do; always the cause of an ExecFailedError. */
+export class WrapperError extends StoreError {
+  override readonly name: string = 'WrapperError';
+  constructor(message: string) {
+    super('ERR_STORE_WRAPPER', message, {
+      hint: 'Check that the program is `pilotlight exec-ext` or embedshim-runcext, and what it writes to standard error.',
+    });
+  }
+}
+
+/** How an exec wrapper ended. Both null while it has not, or if it never ran. */
+interface WrapperEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/**
+ * Thrown when a process could not be executed through a wrapper. Nothing of it runs: the wrapper has ended, and the process
+ * if there was one was killed. `cause` is what went wrong first.
+ */
+export class ExecFailedError extends StoreError {
+  override readonly name: string = 'ExecFailedError';
+  /** What the wrapper reported, without its `error: `; undefined if it reported nothing. */
+  declare readonly text?: string;
+  /** How the wrapper ended. */
+  readonly wrapper: WrapperEnd;
+  constructor(reason: string, details: { text?: string; wrapper: WrapperEnd; cause?: unknown }) {
+    super('ERR_STORE_EXEC_FAILED', `execute a process through its wrapper: ${reason}`, {
+      hint: 'The runtime and the wrapper write more to standard error and to the log they are given.',
+      ...(details.cause === undefined ? {} : { cause: details.cause }),
+    });
+    if (details.text !== undefined) this.text = details.text;
+    this.wrapper = details.wrapper;
+  }
+}
+
 /** Thrown when something failed and the clean-up after it failed as well; `cause` is what failed first. */
 export class CleanupError extends StoreError {
   override readonly name: string = 'CleanupError';
