@@ -55,7 +55,8 @@ export interface Libc {
    * Calls `report` on this thread's event loop, again in each of its turns, for as long as `fd` is readable. What it throws
    * and what it leaves in the queue of microtasks may get lost: it does no more than schedule the work.
    *
-   * Absent where the interface cannot; then a thread of libuv's pool waits.
+   * Absent where the interface cannot, as koffi in a worker; then a thread of libuv's pool waits. A watch must be stopped when
+   * the event loop has run out of work: what it reports while Node tears down has nowhere to go.
    */
   watch?(fd: number, report: () => void): FdWatch;
 }
@@ -204,7 +205,8 @@ function openLibc(koffi: Koffi): Libc {
       'long',
     ]);
     const poll = koffi.node?.poll;
-    const canWatch = typeof poll === 'function' && (isMainThread || keepModuleLoaded(func));
+    // Not in a worker: one that is terminated unloads koffi, or refuses its callback, while libuv still calls it.
+    const canWatch = typeof poll === 'function' && isMainThread;
     return {
       func,
       errno: () => koffi.errno(),
@@ -217,20 +219,6 @@ function openLibc(koffi: Koffi): Libc {
   } catch (cause) {
     throw new LibcLoadError('libc', cause);
   }
-}
-
-const RTLD_NOW = 0x2;
-const RTLD_NOLOAD = 0x4;
-const RTLD_NODELETE = 0x1000;
-
-/**
- * Keeps koffi's module in memory for good; dlopen(3). A worker that ends unloads it if nobody else uses it, and after that
- * libuv would call into it once more to free the watch. False where the module is not known by its path.
- */
-function keepModuleLoaded(func: Libc['func']): boolean {
-  if (typeof modulePath !== 'string') return false;
-  const dlopen = func('dlopen', 'long', ['str', 'int']);
-  return dlopen(modulePath, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) !== 0;
 }
 
 const READABLE = { readable: true } as const;

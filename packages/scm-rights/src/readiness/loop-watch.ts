@@ -14,6 +14,7 @@ export class LoopWatch implements EpollWatch {
   #started = false;
   #referenced = false;
   #scheduled = false;
+  #stopping = false;
 
   constructor(
     watch: NonNullable<Libc['watch']>,
@@ -40,10 +41,20 @@ export class LoopWatch implements EpollWatch {
     this.#referenced = true;
   }
 
-  /** Stays started: to stop and to start again would cost two system calls for each wait. */
+  /**
+   * Stays started for the rest of this turn: if waiting goes on at once, that saves two system calls. But not longer: a report
+   * while Node tears down at its natural end would abort the process.
+   */
   rest(): void {
-    if (this.#referenced) this.#handle?.unref();
+    if (!this.#referenced) return;
+    this.#handle?.unref();
     this.#referenced = false;
+    if (this.#stopping) return;
+    this.#stopping = true;
+    setImmediate(() => {
+      this.#stopping = false;
+      if (!this.#referenced) this.suspend();
+    });
   }
 
   suspend(): void {

@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { EFD_NONBLOCK, EPOLL_CTL_ADD, EPOLLIN } from '../libc/constants.ts';
 import { epollCtl, epollEventBuffer, epollWaitAsync, epollWaitNow } from '../libc/epoll.ts';
 import { decodeEpollEvents, type EpollEvent } from '../libc/epoll-event.ts';
@@ -7,6 +8,9 @@ import { type EpollWatch, MAX_EVENTS, type TakeEvents } from './epoll-watch.ts';
 
 /** The data of the event that ends a call; no registration has it. */
 export const WAKE = 0n;
+
+/** A worker that is terminated gets no `exit` event to interrupt the call in, and cannot end before it returns. */
+const LONGEST_MS = isMainThread ? -1 : 250;
 
 /**
  * Waits on a thread of libuv's pool, which blocks in `epoll_wait(2)` while armed. An eventfd in the same epoll set ends the
@@ -44,7 +48,7 @@ export class PoolWatch implements EpollWatch {
 
   arm(): void {
     if (this.#busy) return;
-    epollWaitAsync(this.#epollFd, this.#events, -1, (count) => this.#answer(count));
+    epollWaitAsync(this.#epollFd, this.#events, LONGEST_MS, (count) => this.#answer(count));
     this.#busy = true;
   }
 

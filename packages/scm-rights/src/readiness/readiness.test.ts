@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { close } from '../libc/close.ts';
 import { fcntlDupfd } from '../libc/fcntl.ts';
+import { loadLibc, useLibc } from '../libc/library.ts';
 import { pipe2 } from '../libc/pipe2.ts';
 import { read } from '../libc/read.ts';
 import { write } from '../libc/write.ts';
@@ -167,6 +168,89 @@ describe.each(['loop', 'pool'] as const)('Readiness (%s)', (method) => {
     });
   });
 
+  it('Readiness keeps a descriptor between the waits of its owner', async () => {
+    const real = loadLibc();
+    let calls = 0;
+    using _counted = useLibc({
+      ...real,
+      func: (name, result, params) => {
+        const call = real.func<never>(name, result, params);
+        const counted = (...args: Parameters<typeof call>): never => {
+          if (name === 'epoll_ctl') calls += 1;
+          return call(...args);
+        };
+        return Object.assign(counted, { async: call.async.bind(call) });
+      },
+    });
+    await withReadiness(async (readiness, reader, writer) => {
+      for (let round = 0; round < 50; round += 1) {
+        const ready = readiness.wait(reader, 'readable');
+        write(writer.fd, ONE);
+        await ready;
+        read(reader.fd, ONE);
+      }
+      expect(calls).toBeLessThan(20);
+    });
+  });
+
+  it('Readiness does not mistake the next owner of a number for the last', async () => {
+    await withReadiness(async (readiness) => {
+      for (let round = 0; round < 5; round += 1) {
+        const [reader, writer] = pipe2();
+        // Closed behind its back, while it is kept for this owner: the next one gets the same number.
+        const forgotten = new OwnedFd(reader);
+        const first = readiness.wait(forgotten, 'readable');
+        write(writer, ONE);
+        expect((await first).readable).toBe(true);
+        read(reader, ONE);
+        close(reader);
+        const [again, other] = pipe2();
+        expect(again).toBe(reader);
+        const next = new OwnedFd(again);
+        const second = readiness.wait(next, 'readable');
+        write(other, ONE);
+        expect((await second).readable).toBe(true);
+        next.close();
+        for (const fd of [writer, other]) close(fd);
+      }
+    });
+  });
+
+  it('Readiness is quiet about a descriptor that is ready while nobody waits', async () => {
+    await withReadiness(async (readiness, reader, writer) => {
+      const first = readiness.wait(reader, 'readable');
+      write(writer.fd, ONE);
+      await first;
+      // Not read: it stays readable. Something else has to be waited for, or nothing would be reported at all.
+      const other = pipe2();
+      const pending = readiness.wait(other[0], 'readable');
+      const switches = process.resourceUsage().voluntaryContextSwitches;
+      const turns = process.cpuUsage();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(process.resourceUsage().voluntaryContextSwitches - switches).toBeLessThan(500);
+      expect(process.cpuUsage(turns).user + process.cpuUsage(turns).system).toBeLessThan(40_000);
+      expect((await readiness.wait(reader, 'readable')).readable).toBe(true);
+      write(other[1], ONE);
+      await pending;
+      for (const fd of other) close(fd);
+    });
+  });
+
+  it('Readiness.wait for hang-up after a wait for data does not wake for data', async () => {
+    await withReadiness(async (readiness, reader, writer) => {
+      const data = readiness.wait(reader, 'readable');
+      write(writer.fd, ONE);
+      await data;
+      const hangup = readiness.wait(reader, 'hangup');
+      const used = process.cpuUsage();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(process.cpuUsage(used).user + process.cpuUsage(used).system).toBeLessThan(40_000);
+      expect(readiness.waiting).toBe(1);
+      writer.close();
+      expect((await hangup).hangup).toBe(true);
+    });
+  });
+
   it('Readiness.quiesce resolves with waits pending, which are served afterwards', async () => {
     await withReadiness(async (readiness, reader, writer) => {
       const ready = readiness.wait(reader, 'readable');
@@ -248,9 +332,11 @@ describe('a process with pending waits', () => {
     ['throw', 1, 'an uncaught exception ends it'],
     ['abort', 0, 'it ends by itself when the wait is aborted'],
     ['done', 0, 'it ends by itself when the wait is over'],
+    ['unread', 0, 'it ends by itself when the wait is over and more could be read'],
     ['close', 0, 'it ends by itself when the socket is closed'],
     ['worker-exit', 7, 'a worker that waits can be ended by its process.exit'],
     ['worker-terminate', 1, 'a worker that waits can be terminated'],
+    ['worker-unread', 0, 'a worker ends by itself when the wait is over and more could be read'],
     ['worker-done', 0, 'a worker ends by itself when the wait is over'],
   ])('%s: status %i, because %s', async (mode, status) => {
     const program = new URL('../../test/fixtures/end-while-waiting.ts', import.meta.url).pathname;

@@ -30,6 +30,11 @@ interface Registration {
   readonly token: bigint;
   interest: number;
   readonly waiters: Set<Waiter>;
+  /**
+   * Whose descriptor it is. Then it stays in the epoll set between two waits, which saves two system calls for each, until it
+   * is reported while nobody waits; the owner takes it out before closing.
+   */
+  kept: { readonly by: object; readonly release: () => void } | undefined;
 }
 
 /** What one instance has open, made with its first waiter. */
@@ -58,6 +63,7 @@ export class Readiness {
   readonly #byFd = new Map<number, Registration>();
   readonly #byToken = new Map<bigint, Registration>();
   #lastToken: bigint = WAKE;
+  #pending = 0;
   #holds = 0;
   #closed = false;
   readonly #idleWaiters: (() => void)[] = [];
@@ -79,9 +85,7 @@ export class Readiness {
 
   /** How many waits are pending. */
   get waiting(): number {
-    let count = 0;
-    for (const { waiters } of this.#byFd.values()) count += waiters.size;
-    return count;
+    return this.#pending;
   }
 
   /**
@@ -99,7 +103,7 @@ export class Readiness {
     const { signal } = options;
     signal?.throwIfAborted();
     if (this.#closed) throw new SocketClosedError('wait for readiness');
-    const registration = this.#register(fdNumber(fd), interestOf(kind));
+    const registration = this.#register(fd, interestOf(kind));
     const { promise, resolve, reject } = Promise.withResolvers<ReadyEvents>();
     const give = (error: unknown): void => {
       this.#remove(registration, waiter);
@@ -108,13 +112,16 @@ export class Readiness {
     const abort = (): void => give(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     const forget =
-      typeof fd === 'number' ? undefined : fd.beforeClose(() => give(new FdClosedError(fd.role)));
+      typeof fd === 'number' || registration.kept?.by === fd
+        ? undefined
+        : fd.beforeClose(() => give(new FdClosedError(fd.role)));
     const detach = (): void => {
       signal?.removeEventListener('abort', abort);
       forget?.();
     };
     const waiter: Waiter = { kind, resolve, reject, detach };
     registration.waiters.add(waiter);
+    this.#pending += 1;
     this.#arm();
     return promise;
   }
@@ -188,28 +195,46 @@ export class Readiness {
       : new LoopWatch(watch, epollFd, take, fail);
   }
 
-  #register(fd: number, interest: number): Registration {
+  #register(fd: FdLike, interest: number): Registration {
     const { epoll } = this.#open();
-    const known = this.#byFd.get(fd);
-    if (known !== undefined) {
-      try {
-        this.#change(epoll.fd, known, known.interest | interest);
-        return known;
-      } catch (error) {
-        // The number was closed under those who wait for it, and is another file by now.
-        this.#fail(known, error);
-      }
-    }
-    const registration = {
-      fd,
+    const number = fdNumber(fd);
+    const known = this.#byFd.get(number);
+    if (known !== undefined && this.#takeUp(known, fd, interest)) return known;
+    const registration: Registration = {
+      fd: number,
       token: (this.#lastToken += 1n),
       interest,
       waiters: new Set<Waiter>(),
+      kept: undefined,
     };
-    epollCtl(epoll.fd, EPOLL_CTL_ADD, fd, { events: interest, data: registration.token });
-    this.#byFd.set(fd, registration);
+    epollCtl(epoll.fd, EPOLL_CTL_ADD, number, { events: interest, data: registration.token });
+    this.#byFd.set(number, registration);
     this.#byToken.set(registration.token, registration);
+    if (typeof fd !== 'number') {
+      const release = fd.beforeClose(() => this.#fail(registration, new FdClosedError(fd.role)));
+      registration.kept = { by: fd, release };
+    }
     return registration;
+  }
+
+  /** Whether a registration serves one more waiter. */
+  #takeUp(known: Registration, fd: FdLike, interest: number): boolean {
+    // Nobody waits, and somebody else has the number now: it may be another file.
+    if (known.waiters.size === 0 && known.kept?.by !== fd) {
+      this.#forget(known);
+      return false;
+    }
+    const wanted = interestOfAll(known.waiters) | interest;
+    // What is reported without being wanted is taken out when it is.
+    if ((known.interest & wanted) === wanted) return true;
+    try {
+      this.#change(this.#open().epoll.fd, known, wanted);
+      return true;
+    } catch (error) {
+      // The number was closed under those who wait for it, and is another file by now.
+      this.#fail(known, error);
+      return false;
+    }
   }
 
   #change(epollFd: number, registration: Registration, interest: number): void {
@@ -220,34 +245,31 @@ export class Readiness {
     registration.interest = interest;
   }
 
-  /** Removes a waiter whose wait is over; the last one takes the descriptor out of the epoll set. */
+  /** Removes a waiter whose wait is over; the last one takes the descriptor out of the epoll set, unless it is kept. */
   #remove(registration: Registration, waiter: Waiter): void {
     if (!registration.waiters.delete(waiter)) return;
+    this.#pending -= 1;
     waiter.detach();
-    if (registration.waiters.size > 0) {
-      this.#narrow(registration);
-      return;
-    }
-    this.#forget(registration);
+    if (registration.waiters.size > 0) this.#narrow(registration);
+    else if (registration.kept === undefined) this.#forget(registration);
     // Nothing left to wait for, and then the process may end.
-    if (this.#byFd.size === 0) this.#machinery?.watch.rest();
+    if (this.#pending === 0) this.#machinery?.watch.rest();
   }
 
   #forget(registration: Registration): void {
     this.#byFd.delete(registration.fd);
     this.#byToken.delete(registration.token);
+    registration.kept?.release();
     const epoll = this.#machinery?.epoll;
     // It fails only if the number was closed behind our back, and then there is nothing to remove.
     if (epoll !== undefined) tryEpollCtl(epoll.fd, EPOLL_CTL_DEL, registration.fd);
   }
 
   #narrow(registration: Registration): void {
-    let interest = 0;
-    for (const { kind } of registration.waiters) interest |= interestOf(kind);
     const epoll = this.#machinery?.epoll;
     if (epoll === undefined) return;
     try {
-      this.#change(epoll.fd, registration, interest);
+      this.#change(epoll.fd, registration, interestOfAll(registration.waiters));
     } catch (error) {
       this.#fail(registration, error);
     }
@@ -256,20 +278,21 @@ export class Readiness {
   #fail(registration: Registration, error: unknown): void {
     const waiters = [...registration.waiters];
     registration.waiters.clear();
+    this.#pending -= waiters.length;
     this.#forget(registration);
     for (const waiter of waiters) {
       waiter.detach();
       waiter.reject(error);
     }
+    if (this.#pending === 0) this.#machinery?.watch.rest();
   }
 
   #rejectAll(error: unknown): void {
     for (const registration of this.#byFd.values()) this.#fail(registration, error);
-    this.#machinery?.watch.rest();
   }
 
   #arm(): void {
-    if (this.#holds > 0 || this.#byFd.size === 0) return;
+    if (this.#holds > 0 || this.#pending === 0) return;
     try {
       this.#open().watch.arm();
     } catch (error) {
@@ -298,11 +321,17 @@ export class Readiness {
   }
 
   #settle(registration: Registration, events: number): void {
+    let served = false;
     for (const waiter of registration.waiters) {
       if (!satisfies(events, waiter.kind)) continue;
+      served = true;
       this.#remove(registration, waiter);
       waiter.resolve(readyEvents(events));
     }
+    if (served) return;
+    // It would be reported again and again.
+    if (registration.waiters.size === 0) this.#forget(registration);
+    else this.#narrow(registration);
   }
 
   /**
@@ -316,11 +345,21 @@ export class Readiness {
     machinery.epoll.close();
     machinery.epoll = epoll;
     for (const registration of this.#byFd.values()) {
+      if (registration.waiters.size === 0) {
+        this.#forget(registration);
+        continue;
+      }
       const event = { events: registration.interest, data: registration.token };
       const result = tryEpollCtl(epoll.fd, EPOLL_CTL_ADD, registration.fd, event);
       if (result < 0) this.#fail(registration, syscallError(result, 'epoll_ctl', registration.fd));
     }
   }
+}
+
+function interestOfAll(waiters: Iterable<Waiter>): number {
+  let interest = 0;
+  for (const { kind } of waiters) interest |= interestOf(kind);
+  return interest;
 }
 
 function makeEpoll(): OwnedFd {
