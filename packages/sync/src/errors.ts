@@ -23,7 +23,9 @@ export type SyncErrorCode =
   | 'ERR_SYNC_INVALID_BOOTSTRAP'
   | 'ERR_SYNC_MALFORMED_BOOTSTRAP'
   | 'ERR_SYNC_INVALID_CONFIG'
-  | 'ERR_SYNC_MALFORMED_CONFIG';
+  | 'ERR_SYNC_MALFORMED_CONFIG'
+  | 'ERR_SYNC_MALFORMED_TRANSCRIPT'
+  | 'ERR_SYNC_REPLAY';
 
 const mark = Symbol.for('@pilotlight/sync.error');
 
@@ -415,6 +417,41 @@ export class MalformedConfigError extends SyncError {
       options,
     );
     this.path = path;
+  }
+}
+
+/** Thrown when a text is no transcript. */
+export class MalformedTranscriptError extends SyncError {
+  override readonly name: string = 'MalformedTranscriptError';
+  /** The line that is wrong, counted from 1. */
+  readonly line: number;
+
+  constructor(line: number, reason: string, options?: ErrorOptions) {
+    super(
+      'ERR_SYNC_MALFORMED_TRANSCRIPT',
+      `read a transcript, line ${line}: ${reason}`,
+      'Give a file that tapChannel or tapByteStream has written, whole lines only.',
+      options,
+    );
+    this.line = line;
+  }
+}
+
+/** Thrown when a replayed conversation takes another course than the recorded one. */
+export class ReplayError extends SyncError {
+  override readonly name: string = 'ReplayError';
+  /** What the transcript has at this point. */
+  readonly expected: string;
+  readonly received: string;
+
+  constructor(expected: string, received: string) {
+    super(
+      'ERR_SYNC_REPLAY',
+      `replay a transcript: expected ${expected}, received ${received}`,
+      'The code under test no longer says what it said when the transcript was recorded.',
+    );
+    this.expected = expected;
+    this.received = received;
   }
 }
 
