@@ -40,6 +40,9 @@ export interface UnixStreamOptions {
 
 const READ_BYTES = 65_536;
 
+/** One for all streams: what is received is copied out before anything else can be. */
+let scratch: Uint8Array | undefined;
+
 type Callback = (error?: Error | null) => void;
 
 /** Descriptors on their way out, with the chunk they belong to. */
@@ -71,7 +74,6 @@ interface Part {
 export class UnixStream extends Duplex {
   readonly #owned: OwnedFd;
   readonly #readiness: Readiness;
-  readonly #scratch: Uint8Array = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #attachments = new Map<Uint8Array, Attachment>();
   readonly #plainFds: boolean;
   /** Where this stream was made: its descriptors come when no caller is on the stack. */
@@ -159,7 +161,7 @@ export class UnixStream extends Duplex {
   override _read(): void {
     let received;
     try {
-      received = tryRecvmsg(this.#owned.fd, this.#scratch);
+      received = tryRecvmsg(this.#owned.fd, (scratch ??= Buffer.allocUnsafeSlow(READ_BYTES)));
     } catch (error) {
       this.destroy(asError(error));
       return;
@@ -171,7 +173,7 @@ export class UnixStream extends Duplex {
       );
     } else if (typeof received === 'number') {
       this.destroy(syscallError(received, 'recvmsg', this.#owned.fd));
-    } else this.#take(received);
+    } else this.#take(received, scratch);
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
@@ -207,7 +209,10 @@ export class UnixStream extends Duplex {
     callback(error);
   }
 
-  #take(received: { length: number; fds: readonly number[]; flags: number }): void {
+  #take(
+    received: { length: number; fds: readonly number[]; flags: number },
+    memory: Uint8Array,
+  ): void {
     // Owned before anything is checked: from here on every failure closes them all.
     const fds = received.fds.map((number) => new OwnedFd(number, 'received descriptor'));
     attributeFds(fds, this.#site);
@@ -217,7 +222,7 @@ export class UnixStream extends Duplex {
       return;
     }
     // Copied before anybody is called, who might read more into the same memory.
-    const bytes = Buffer.from(this.#scratch.subarray(0, received.length));
+    const bytes = Buffer.from(memory.subarray(0, received.length));
     if (fds.length > 0) this.#handOver(fds);
     this.push(bytes.length === 0 ? null : bytes);
   }
