@@ -15,6 +15,7 @@ import { listCommand } from './commands/list/command.ts';
 import { runCommand as runVerb } from './commands/run/command.ts';
 import { specCommand } from './commands/spec/command.ts';
 import { stateCommand } from './commands/state/command.ts';
+import { syncDecodeCommand } from './commands/sync-decode/command.ts';
 import { waitCommand } from './commands/wait/command.ts';
 import type { CliContext, Host } from './context.ts';
 import { UsageError } from './errors.ts';
@@ -41,6 +42,10 @@ const routes = buildRouteMap<string, CliContext>({
     kill: killCommand,
     wait: waitCommand,
     delete: deleteCommand,
+    sync: buildRouteMap<string, CliContext>({
+      routes: { decode: syncDecodeCommand },
+      docs: { brief: 'Read what a parent and its child said to each other' },
+    }),
   },
   docs: { brief: 'Launch containers and sandboxed commands', fullDescription },
 });

@@ -38,6 +38,7 @@ export {
 export type { LaunchedProcess } from './parent/launched-process.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
+export type { TranscriptSink } from './parent/transcript.ts';
 export type { StdioOption, StdioOptions } from './parent/stdio.ts';
 export type { ForkedChild, ForkRequest, Zygote } from './parent/zygote.ts';
 export { sharedZygote, startZygote, type ZygoteOptions } from './parent/zygote-process.ts';

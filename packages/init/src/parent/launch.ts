@@ -8,6 +8,7 @@ import { Launching } from './launching.ts';
 import type { LaunchPhase } from './phases.ts';
 import type { StdioOptions } from './stdio.ts';
 import type { WaitStatus } from '@pilotlight/scm-rights';
+import type { TranscriptSink } from './transcript.ts';
 import type { Zygote } from './zygote.ts';
 import { sharedZygote } from './zygote-process.ts';
 
@@ -37,6 +38,11 @@ export type LaunchOptions = {
    * program; then it is killed. Default 60 000.
    */
   timeoutMs?: number;
+  /**
+   * Gets the handshake as JSON lines, see `@pilotlight/sync/transcript`: each message with its time,
+   * its direction and its bytes. The config, which may hold secrets, is not part of it.
+   */
+  transcript?: TranscriptSink;
   /** Soft limit of open files where the specification sets none. Default 1024, as systemd's. */
   nofileSoft?: number;
   /**

@@ -26,6 +26,7 @@ import { childFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
+import { AttemptTranscript } from './transcript.ts';
 import type { ForkedChild, Zygote } from './zygote.ts';
 
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
@@ -46,6 +47,7 @@ export class Launching {
   #reached = 'fork';
   #reaped = false;
   #hasCgroup = false;
+  #transcript: AttemptTranscript | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
 
   constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
@@ -133,9 +135,11 @@ export class Launching {
 
   async #forkAndConfigure(): Promise<void> {
     const [ourSync, theirSync] = socketpair('seqpacket');
-    this.#sync = new SyncSocket(ourSync);
+    const socket = new SyncSocket(ourSync);
+    this.#sync = socket;
     let init: OwnedFd;
     try {
+      this.#sync = await this.#tapped(socket);
       init = await this.#fork(theirSync);
     } catch (error) {
       throw parentFailure('fork', error);
@@ -155,6 +159,13 @@ export class Launching {
     }
     await this.#await('procHooks');
     this.clock.mark('mounts');
+  }
+
+  async #tapped(socket: SyncSocket): Promise<SyncChannel<OwnedFd>> {
+    const { transcript } = this.#options;
+    if (transcript === undefined) return socket;
+    this.#transcript = new AttemptTranscript(transcript);
+    return this.#transcript.tap(socket);
   }
 
   /** @returns our end of the init socket */
@@ -222,6 +233,7 @@ export class Launching {
     try {
       await expectSync(this.#sync!, type, { signal: this.#deadline });
       this.#reached = type;
+      this.#transcript?.release();
     } catch (error) {
       if (isPeerInitError(error)) throw childFailure(error);
       if (error instanceof EndOfSyncError) throw await this.#childDied();
@@ -263,6 +275,7 @@ export class Launching {
 
   async #fail(error: unknown): Promise<unknown> {
     const failure = this.#isTimeout(error) ? this.#timeoutFailure(error) : error;
+    this.#transcript?.release();
     try {
       await this.#cleanUp();
       return failure;

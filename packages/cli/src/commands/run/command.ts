@@ -8,6 +8,7 @@ export interface RunFlags {
   consoleSocket?: string | undefined;
   pidFile?: string | undefined;
   keep: boolean;
+  transcript?: string | undefined;
 }
 
 export const runCommand: Command<CliContext> = buildCommand<
@@ -50,6 +51,13 @@ export const runCommand: Command<CliContext> = buildCommand<
         default: false,
         withNegated: false,
         brief: 'Keep the record after the end, with the status',
+      },
+      transcript: {
+        kind: 'parsed',
+        parse: asTyped,
+        optional: true,
+        placeholder: 'FILE',
+        brief: 'File to write the handshake to; see `sync decode`',
       },
     },
     aliases: { b: 'bundle', d: 'detach' },

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CliContext, Host } from '../../context.ts';
 import { InterruptedError } from '../../errors.ts';
 import { ForwardedSignals, forwardedSignals } from './forwarded-signals.ts';
-import { writePidFile } from './pid-file.ts';
+import { writeWhole } from './write-whole.ts';
 import { hasCapability } from './require-privilege.ts';
 import { requireTerminalPlace } from './require-terminal-place.ts';
 import { subjectOf } from './subject.ts';
@@ -210,21 +210,21 @@ describe('hasCapability', () => {
   });
 });
 
-describe('writePidFile', () => {
+describe('writeWhole', () => {
   let directory: string;
   beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), 'pid-file-'))));
   afterEach(() => rmSync(directory, { recursive: true }));
 
   it('writes the bare number, replaces an old file, and leaves no other one', async () => {
     const path = join(directory, 'pid');
-    await writePidFile(path, 12);
-    await writePidFile(path, 345);
+    await writeWhole('pid file', path, '12');
+    await writeWhole('pid file', path, '345');
     expect(readFileSync(path, 'utf8')).toBe('345');
     expect(readdirSync(directory)).toEqual(['pid']);
   });
 
   it('names the file that cannot be written', async () => {
-    await expect(writePidFile(join(directory, 'no', 'pid'), 1)).rejects.toThrow(
+    await expect(writeWhole('pid file', join(directory, 'no', 'pid'), '1')).rejects.toThrow(
       /write the pid file .*\/no\/pid: ENOENT \(no such file/,
     );
   });

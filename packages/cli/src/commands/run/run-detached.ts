@@ -1,7 +1,7 @@
 import type { LaunchRequest, ProcessStore } from '@pilotlight/process-store';
 import { connectConsoleSocket } from '../../terminal/connect-console-socket.ts';
 import type { RunFlags } from './command.ts';
-import { writePidFile } from './pid-file.ts';
+import { launchWithFiles } from './launch-with-files.ts';
 
 const INHERIT = ['inherit', 'inherit', 'inherit'] as const;
 
@@ -13,19 +13,14 @@ export async function runDetached(
 ): Promise<void> {
   using console =
     flags.consoleSocket === undefined ? undefined : await connectConsoleSocket(flags.consoleSocket);
-  const process = await store.launch({
-    ...request,
-    stdio: INHERIT,
-    ...(console === undefined ? {} : { consoleSocket: console.fd }),
-  });
-  if (flags.pidFile !== undefined) {
-    try {
-      await writePidFile(flags.pidFile, process.pid);
-    } catch (error) {
-      // The caller would not know what runs.
-      await process.delete({ force: true });
-      throw error;
-    }
-  }
+  const process = await launchWithFiles(
+    store,
+    {
+      ...request,
+      stdio: INHERIT,
+      ...(console === undefined ? {} : { consoleSocket: console.fd }),
+    },
+    flags,
+  );
   await process.detach();
 }

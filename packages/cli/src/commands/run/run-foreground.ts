@@ -4,7 +4,7 @@ import { exitCodeOfEnd } from '../../exit-code.ts';
 import { TerminalSession } from '../../terminal/terminal-session.ts';
 import type { RunFlags } from './command.ts';
 import { ForwardedSignals } from './forwarded-signals.ts';
-import { writePidFile } from './pid-file.ts';
+import { launchWithFiles } from './launch-with-files.ts';
 
 const INHERIT = ['inherit', 'inherit', 'inherit'] as const;
 
@@ -19,17 +19,20 @@ export async function runForeground(
   using signals = new ForwardedSignals(host);
   await using terminal =
     request.spec.process.terminal === true ? TerminalSession.open() : undefined;
-  const process = await store.launch({
-    ...request,
-    ...(terminal === undefined
-      ? {}
-      : { spec: terminal.sized(request.spec), consoleSocket: terminal.consoleSocket }),
-    stdio: INHERIT,
-    signal: signals.beforeStart,
-  });
+  const process = await launchWithFiles(
+    store,
+    {
+      ...request,
+      ...(terminal === undefined
+        ? {}
+        : { spec: terminal.sized(request.spec), consoleSocket: terminal.consoleSocket }),
+      stdio: INHERIT,
+      signal: signals.beforeStart,
+    },
+    flags,
+  );
   try {
     await terminal?.attach();
-    if (flags.pidFile !== undefined) await writePidFile(flags.pidFile, process.pid);
   } catch (error) {
     await process.delete({ force: true });
     throw error;
