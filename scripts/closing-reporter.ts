@@ -6,7 +6,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
  * A test that needs root or a program that is not here says so in its own name, or in its suite's.
  */
 export default class ClosingReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[] = []): void {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
     const skipped = new Map<string, number>();
     for (const module of modules) {
@@ -21,7 +21,8 @@ export default class ClosingReporter implements Reporter {
       }
     }
     const lines = [...skipped].map(([name, tests]) => `skipped: ${name} (${tests})`);
-    const failed = count.failed + count.pending;
+    // An error outside of a test fails the run as well.
+    const failed = count.failed + count.pending + unhandledErrors.length;
     lines.push(`${count.passed} passed, ${failed} failed, ${count.skipped} skipped`);
     process.stdout.write(`\n${lines.join('\n')}\n`);
   }

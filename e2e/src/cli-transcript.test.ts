@@ -37,7 +37,9 @@ describe.skipIf(!isRoot)(`pilotlight run --transcript${missing({ root: isRoot })
     expect((await channel.receive())?.message.type).toBe('procHooks');
     await channel.send({ type: 'procHooksDone', flags: 0 } as never);
     expect((await channel.receive())?.message.type).toBe('procReady');
-    await expect(channel.send({ type: 'procReady', flags: 0 } as never)).rejects.toThrow();
+    await expect(channel.send({ type: 'procReady', flags: 0 } as never)).rejects.toThrow(
+      'procReady',
+    );
   });
 
   it('tells of a launch that failed, too', async () => {

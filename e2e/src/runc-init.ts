@@ -17,6 +17,7 @@ import {
   type WaitStatus,
 } from '@pilotlight/scm-rights';
 import { waitid } from '@pilotlight/scm-rights/libc';
+import { ChildAnswerReader, type ReadChildAnswer } from '@pilotlight/sync/bootstrap';
 import {
   byteStreamOf,
   createStreamChannel,
@@ -26,7 +27,6 @@ import {
 
 const O_PATH = 0o1000_0000;
 
-const spoken = dialects['runc-1.1.0'];
 export type RuncMessage = ReturnType<(typeof dialects)['runc-1.1.0']['message']>;
 
 export type RuncInitOptions = {
@@ -96,9 +96,10 @@ export class RuncInit implements AsyncDisposable {
    * runc's C part failed: then the log says why.
    */
   async toStage2(): Promise<StreamChannel<RuncMessage> | undefined> {
-    const pids = await this.#readPids();
-    if (pids === undefined) return undefined;
-    const [stage1, stage2] = [pidfdOpen(pids.stage1), pidfdOpen(pids.stage2)];
+    const answer = await this.#readAnswer();
+    if (answer === undefined) return undefined;
+    const [stage1, stage2] = [pidfdOpen(answer.stage1Pid!), pidfdOpen(answer.stage2Pid)];
+    this.#pid = answer.stage2Pid;
     this.#pidfds.push(stage1, stage2);
     this.#stage2 = stage2;
     await waitPidfd(stage1);
@@ -114,7 +115,8 @@ export class RuncInit implements AsyncDisposable {
           }),
         close: () => socket.destroy(),
       }),
-      spoken,
+      dialects['runc-1.1.0'],
+      { alreadyRead: answer.rest },
     );
   }
 
@@ -147,23 +149,19 @@ export class RuncInit implements AsyncDisposable {
   }
 
   get pid(): number {
-    return this.#pids!.stage2;
+    return this.#pid!;
   }
 
-  #pids: { stage1: number; stage2: number } | undefined;
+  #pid: number | undefined;
 
-  /** One NUL since 1.0.0-rc94, then the pids; what follows belongs to the channel, and nothing has followed yet. */
-  async #readPids(): Promise<{ stage1: number; stage2: number } | undefined> {
-    let received = '';
+  async #readAnswer(): Promise<ReadChildAnswer | undefined> {
+    const reader = new ChildAnswerReader();
     for (;;) {
       const chunk = this.#socket.read() as Buffer | null;
-      if (chunk !== null) received += chunk.toString();
-      const match = /^\0?\{"stage1_pid":\s*(\d+),\s*"stage2_pid":\s*(\d+)\}\s*$/.exec(received);
-      if (match !== null) {
-        this.#pids = { stage1: Number(match[1]), stage2: Number(match[2]) };
-        return this.#pids;
-      }
+      const answer = chunk === null ? undefined : reader.push(chunk);
+      if (answer !== undefined) return answer;
       if (this.#socket.readableEnded || this.#socket.destroyed) return undefined;
+      if (chunk !== null) continue;
       await new Promise<void>((resolve) => {
         const done = (): void => {
           for (const event of ['readable', 'end', 'close']) this.#socket.off(event, done);
@@ -188,6 +186,8 @@ export class RuncInit implements AsyncDisposable {
       await this.ended();
     }
     closeAll(this.#pidfds);
+    // All who held the other ends are dead: these end by themselves.
+    await Promise.all([this.stdout, this.stderr, this.log]);
     for (const stream of this.#process.stdio) stream?.destroy();
     rmSync(this.#directory, { recursive: true });
   }
