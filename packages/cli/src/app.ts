@@ -10,6 +10,7 @@ import {
 import type { GlobalOptions } from './arguments/global-options.ts';
 import { usageProblem } from './arguments/usage-problem.ts';
 import { deleteCommand } from './commands/delete/command.ts';
+import { execExtCommand } from './commands/exec-ext/command.ts';
 import { killCommand } from './commands/kill/command.ts';
 import { listCommand } from './commands/list/command.ts';
 import { runCommand as runVerb } from './commands/run/command.ts';
@@ -46,6 +47,7 @@ const routes = buildRouteMap<string, CliContext>({
       routes: { decode: syncDecodeCommand },
       docs: { brief: 'Read what a parent and its child said to each other' },
     }),
+    execExt: execExtCommand,
   },
   docs: { brief: 'Launch containers and sandboxed commands', fullDescription },
 });

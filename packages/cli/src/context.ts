@@ -30,7 +30,7 @@ export interface CliContext extends CommandContext {
   readonly host: Host;
   /** Directory of the store. */
   readonly root: string;
-  /** What followed `--`: a command line of the user's. Undefined without `--`. */
+  /** What followed `--`: a command line of the user's. Undefined without `--`. With `exec-ext`, all that followed it. */
   readonly commandLine: readonly string[] | undefined;
 }
 

@@ -28,6 +28,16 @@ describe('parseCommandLine', () => {
     );
   });
 
+  it('keeps everything after exec-ext as it is, but for a call for help', () => {
+    const words = ['--root', 'r', '-9', '--log=', '--', 'exec', '-h'];
+    expect(parseCommandLine(['--root=/a', 'exec-ext', ...words], asRoot)).toMatchObject({
+      options: { root: '/a' },
+      inputs: ['exec-ext'],
+      program: words,
+    });
+    expect(parseCommandLine(['exec-ext', '--help'], asRoot).inputs).toEqual(['exec-ext', '--help']);
+  });
+
   it('leaves -- of other commands to them', () => {
     const { inputs, program } = parseCommandLine(['state', '--', '-x'], asRoot);
     expect(inputs).toEqual(['state', '--', '-x']);

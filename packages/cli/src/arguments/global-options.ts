@@ -17,7 +17,7 @@ export interface CommandLine {
   options: GlobalOptions;
   /** The command, its flags and arguments. */
   inputs: string[];
-  /** What follows `--` in `run`; undefined without one. */
+  /** What follows `--` in `run`, undefined without one; all that follows `exec-ext`. */
   program: string[] | undefined;
 }
 
@@ -63,6 +63,10 @@ function setOption(options: GlobalOptions, text: string, rest: string[]): void {
 }
 
 function cutProgram(words: string[]): Pick<CommandLine, 'inputs' | 'program'> {
+  // It stands in for another program, and reads its words by that one's rules.
+  if (words[0] === 'exec-ext' && !/^--?h(elp)?$/.test(words[1] ?? '')) {
+    return { inputs: words.slice(0, 1), program: words.slice(1) };
+  }
   const cut = words[0] === 'run' ? words.indexOf('--') : -1;
   const inputs = cut === -1 ? words : words.slice(0, cut);
   refuseOddFlags(inputs);

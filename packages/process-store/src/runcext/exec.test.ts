@@ -101,9 +101,14 @@ ${body}
     return path;
   }
 
-  /** A runtime that executes a shell command and leaves it. */
+  /**
+   * A runtime that executes a shell command and leaves it. The command begins when the runtime is gone: a shell that
+   * still lives may reap it, which runc never does.
+   */
   const executing = (script: string): string =>
-    runtime(`sh -c '${script}' >/dev/null 2>&1 & printf %s $! > "$file"`);
+    runtime(
+      `sh -c 'while [ "$(cut -d" " -f4 /proc/$$/stat)" = '$$' ]; do sleep 0.02; done; ${script}' >/dev/null 2>&1 & printf %s $! > "$file"`,
+    );
 
   function execution(
     command: string,
@@ -403,6 +408,7 @@ sleep 1000 >/dev/null 2>&1 & printf %s $! > "$file"`,
     async function textUntilEnd(parent: UnixStream): Promise<string> {
       let text = '';
       for await (const chunk of parent) text += String(chunk);
+      parent.destroy();
       return text;
     }
 
@@ -416,6 +422,7 @@ sleep 1000 >/dev/null 2>&1 & printf %s $! > "$file"`,
         const answer = messages.length === 1 ? 'execPidDone' : 'execStatusDone';
         parent.write(`{"type":"${answer}","pid":0,"exited":false,"exited_status":0}`);
       }
+      parent.destroy();
       const pid = readFileSync(pidFile, 'utf8');
       expect(messages).toEqual([
         `{"type":"execPid","pid":${pid},"exited":false,"exited_status":0}`,
