@@ -57,7 +57,7 @@ test('decodePacket refuses every truncation of a packet', () => {
     }),
     { numRuns: 30 },
   );
-});
+}, 60_000);
 
 function decodedOrRefused(bytes: Uint8Array): SyncMessage | undefined {
   try {
@@ -90,7 +90,7 @@ test('decodePacket throws nothing but errors of its own, whatever the bytes', ()
     }),
     { numRuns: 2000 },
   );
-});
+}, 60_000);
 
 test.each([
   ['{"flags":0,"type":"procRun"}', { type: 'procRun', flags: 0 }],

@@ -1,14 +1,16 @@
-import { createHandshake, expectSync, setnsInit } from '@pilotlight/sync';
+import { converse, driveHandshake } from '@pilotlight/sync';
+import { runc12 } from '@pilotlight/sync/dialects';
 import { memoryChannelPair } from '@pilotlight/sync/testing';
 
 const { parent, child } = memoryChannelPair();
-const handshake = createHandshake(setnsInit, 'parent');
-
-await child.send({ type: 'procReady', flags: 0 });
-const { message } = await expectSync(parent, 'procReady');
-handshake.received(message.type);
-handshake.sent('procRun');
-await parent.send({ type: 'procRun', flags: 0 });
-child.close();
-if ((await parent.receive()) === undefined) handshake.ended();
-process.stdout.write(`${handshake.outcome}\n`); // succeeded
+const table = runc12.handshakes.setns;
+const driven = driveHandshake(parent, {
+  table,
+  signal: AbortSignal.timeout(10_000),
+  answers: { procReady: () => ({ message: runc12.message('procRun') }) },
+});
+const conversation = converse(child, table, 'child');
+await conversation.request(runc12.message('procReady'));
+conversation.close(); // a real child executes its program here
+await driven;
+process.stdout.write('succeeded\n');

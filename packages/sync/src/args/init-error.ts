@@ -69,6 +69,7 @@ export function decodeInitError(raw: string): InitErrorArg {
     });
   }
   const members = nameMembers(value, ['message']);
-  const { message } = checkArg('procError', { message: members['message'] }, initErrorSchema);
-  return { ...members, message };
+  const { message: given, ...extra } = members;
+  const { message } = checkArg('procError', { message: given }, initErrorSchema);
+  return { message, ...extra };
 }

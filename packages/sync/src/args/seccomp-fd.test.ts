@@ -28,3 +28,7 @@ test('decodeSeccompFd says what it expected', () => {
   );
   expect(() => decodeSeccompFd('"6"')).toThrow('received the string "6"');
 });
+
+test('decodeSeccompFd reads minus zero as zero', () => {
+  expect(Object.is(decodeSeccompFd('-0'), 0)).toBe(true);
+});

@@ -30,5 +30,6 @@ export function encodeSeccompFd(fd: SeccompFdArg): string {
 
 /** Reads the raw argument of procSeccomp. Throws MalformedArgError. */
 export function decodeSeccompFd(raw: string): SeccompFdArg {
-  return checkArg('procSeccomp', parseArg('procSeccomp', raw), seccompFdSchema);
+  // "-0" is an integer for Go, and nothing but 0.
+  return checkArg('procSeccomp', parseArg('procSeccomp', raw), seccompFdSchema) || 0;
 }

@@ -203,7 +203,7 @@ test('decodeBootstrap refuses every truncation', () => {
     }),
     { numRuns: 20 },
   );
-});
+}, 60_000);
 
 test('encodeBootstrap joins namespaces in the order of the original, whatever the order given', () => {
   const nsPaths = namespaceTypes.map((type) => ({ type, path: `/${type}` }));

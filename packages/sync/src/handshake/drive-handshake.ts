@@ -30,7 +30,7 @@ export type DriveOptions<Message extends AnyMessage, File> = ConversationOptions
  * The parent's end of a handshake, from its first message to end of file: receives, checks the
  * order, lets `answers` do the work, replies.
  *
- * It settles when the child has succeeded. Otherwise it closes the channel and every file it holds
+ * It settles when the child has succeeded; the channel is still the caller's to close. Otherwise it closes the channel and every file it holds
  * and throws: PeerInitError when the child reported a failure, HandshakeError for what is out of
  * order or an early end of file, HandshakeAbortedError when the signal was aborted, NoAnswerError
  * for a message without an answer, and whatever an answer threw. A child that is gone when the

@@ -51,7 +51,7 @@ test('JsonStreamDecoder gives the same objects however the bytes are cut', () =>
     ),
     { numRuns: 300 },
   );
-});
+}, 60_000);
 
 test('JsonStreamDecoder reads one byte at a time through characters and escapes', () => {
   const objects = ['{"message":"ä🚦\\u00e4\\"\\\\"}', '{"a":"}{][","b":[{}]}'];
@@ -156,7 +156,7 @@ test('JsonStreamDecoder grows its buffer by doubling, so that copying stays line
     sizes.add(decoder.bufferBytes);
   }
   expect(sizes.size).toBeLessThan(12);
-});
+}, 60_000);
 
 test('JsonStreamDecoder holds nothing of the whitespace between objects', () => {
   const decoder = new JsonStreamDecoder({ maxObjectBytes: 10 });

@@ -43,7 +43,7 @@ test('StreamChannel carries every message of every stream dialect, however it is
       expect(received).toEqual(messages);
     }
   }
-});
+}, 60_000);
 
 test('StreamChannel reads messages that are glued together in any pieces', async () => {
   const text =
