@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { hostRootSpec } from '@pilotlight/init';
+import { pidfdOpen, pidfdSendSignal } from '@pilotlight/scm-rights';
 import { expect, test } from 'vitest';
 import { openStore } from '../src/index.ts';
+import { readPidFile } from '../src/runcext.ts';
 import { isRoot } from './is-root.ts';
 import { Scratch } from './scratch.ts';
 
@@ -15,11 +17,17 @@ const packageFile = (name: string) => fileURLToPath(new URL(`../${name}`, import
 const examples = [...readFileSync(packageFile('README.md'), 'utf8').matchAll(/```ts\n(.*?)```/gs)];
 
 /** Runs an example with roots of the test's own in place of those it names. */
-async function run(example: string, scratch: Scratch): Promise<{ output: string; code: unknown }> {
+async function run(
+  example: string,
+  scratch: Scratch,
+  path = process.env['PATH'],
+): Promise<{ output: string; code: unknown }> {
   // Beside the package, so that its dependencies resolve as they do for its sources.
   const program = packageFile(`test/.readme-${process.pid}.ts`);
   const runnable = example
     .replace("'@pilotlight/process-store'", "'../src/index.ts'")
+    .replace("'@pilotlight/process-store/runcext'", "'../src/runcext.ts'")
+    .replaceAll('/bundle/', `${scratch.path}/`)
     .replaceAll('/run/demo-store', scratch.root)
     .replaceAll('/run/runc', join(scratch.path, 'runc'));
   expect(runnable).not.toContain("'/run/");
@@ -28,6 +36,7 @@ async function run(example: string, scratch: Scratch): Promise<{ output: string;
     const flags = ['--conditions=@pilotlight/source', '--no-warnings'];
     const child = spawn(process.execPath, [...flags, program], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, PATH: path },
     });
     const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
     return { output, code: child.exitCode };
@@ -55,7 +64,7 @@ test.skipIf(!isRoot)(
   async () => {
     using scratch = new Scratch();
     const [, [, example = ''] = []] = examples;
-    expect(examples).toHaveLength(2);
+    expect(examples).toHaveLength(3);
     await using store = await openStore(scratch.root);
     const spec = hostRootSpec({ args: ['sleep', '1000'] });
     const process = await store.launch({ id: 'demo', spec, bundle: '/' });
@@ -66,3 +75,26 @@ test.skipIf(!isRoot)(
     }
   },
 );
+
+test('the example of the README that is about exec does what it says', async () => {
+  using scratch = new Scratch();
+  const [, , [, example = ''] = []] = examples;
+  const bin = join(scratch.path, 'bin');
+  mkdirSync(bin, { recursive: true });
+  // In the place of a container's runtime, and of the command line that a lower package does not know.
+  const runtime = `while [ "$1" != --pid-file ]; do shift; done
+sleep 1000 >/dev/null 2>&1 & printf %s $! > "$2"`;
+  const flags = '--conditions=@pilotlight/source --no-warnings';
+  const wrapper = `shift; exec '${process.execPath}' ${flags} '${packageFile('test/runcext/wrapper.ts')}' "$@"`;
+  for (const [name, body] of Object.entries({ runc: runtime, pilotlight: wrapper })) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  }
+  const { output, code } = await run(example, scratch, `${bin}:${process.env['PATH']}`);
+  const pid = await readPidFile(join(scratch.path, 'e1.pid'));
+  using pidfd = pidfdOpen(pid);
+  pidfdSendSignal(pidfd, 'SIGKILL');
+  expect({ output, code }).toEqual({
+    output: `${pid} runs, or has ended and is not reaped yet\nit runs\n`,
+    code: 0,
+  });
+}, 30_000);
