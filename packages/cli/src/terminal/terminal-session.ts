@@ -19,12 +19,16 @@ const DRAIN_MS = 250;
 export class TerminalSession implements AsyncDisposable {
   readonly #ours: SeqpacketSocket;
   readonly #theirs: OwnedFd;
+  readonly #received: Promise<OwnedFd>;
   #master: ReadStream | undefined;
   #stopFollowing: () => void = () => undefined;
 
   private constructor(ours: SeqpacketSocket, theirs: OwnedFd) {
     this.#ours = ours;
     this.#theirs = theirs;
+    this.#received = receiveMaster(ours);
+    // A launch that fails sends none.
+    this.#received.catch(() => undefined);
   }
 
   /** Throws SyscallError when descriptors run out. */
@@ -49,9 +53,7 @@ export class TerminalSession implements AsyncDisposable {
   async attach(): Promise<void> {
     // Ours would hide an end of file, should the child have sent nothing.
     this.#theirs.close();
-    const { fd } = await receiveFile(this.#ours);
-    // Our terminal puts a carriage return before each line feed itself.
-    clearOnlcr(fd);
+    const fd = await this.#received;
     const number = fd.release();
     const master = new ReadStream(number);
     this.#master = master;
@@ -88,6 +90,27 @@ export class TerminalSession implements AsyncDisposable {
     }
     this.#theirs.close();
     this.#ours.close();
+    // One that arrived and was never attached.
+    await this.#received.then(
+      (fd) => fd.close(),
+      () => undefined,
+    );
+  }
+}
+
+/**
+ * The master, as soon as the child has made it: that is before the gate, and what the program
+ * prints must not be printed by other rules than the rest.
+ */
+async function receiveMaster(socket: SeqpacketSocket): Promise<OwnedFd> {
+  const { fd } = await receiveFile(socket);
+  try {
+    // Our terminal puts a carriage return before each line feed itself.
+    clearOnlcr(fd);
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
   }
 }
 
