@@ -46,11 +46,37 @@ describe.skipIf(!isRoot || !hasBusybox)(
       await scratch.run(['delete', id]);
     });
 
-    it('removes the program again when its pid file cannot be written', async () => {
-      const args = ['run', '-d', '-b', scratch.bundle('sleep 60'), '--pid-file', '/no/such/pid'];
-      const { code, stderr } = await scratch.run([...args, scratch.id()]);
+    it('runs nothing when its pid file cannot be written', async () => {
+      const bundle = scratch.bundle('echo ran >/out/ran; sleep 60', (spec) => {
+        spec.mounts!.push({
+          destination: '/out',
+          type: 'bind',
+          source: scratch.directory,
+          options: ['bind'],
+        });
+      });
+      const args = ['run', '-d', '-b', bundle, '--pid-file', '/no/such/pid', scratch.id()];
+      const { code, stderr } = await scratch.run(args);
       expect(code).toBe(125);
       expect(stderr).toMatch(/write the pid file \/no\/such\/pid: ENOENT/);
+      expect(existsSync(scratch.path('ran'))).toBe(false);
+    });
+
+    it('writes its pid file before the program runs', async () => {
+      const pidFile = scratch.path('early-pid');
+      const id = scratch.id();
+      const bundle = scratch.bundle('cat /out/early-pid >/out/seen; exit 0', (spec) => {
+        spec.mounts!.push({
+          destination: '/out',
+          type: 'bind',
+          source: scratch.directory,
+          options: ['bind'],
+        });
+      });
+      expect(scratch.detach(['-b', bundle, '--pid-file', pidFile, id])).toBe(0);
+      await scratch.run(['wait', id]);
+      expect(readFileSync(scratch.path('seen'), 'utf8')).toBe(readFileSync(pidFile, 'utf8'));
+      await scratch.run(['delete', id]);
     });
   },
 );

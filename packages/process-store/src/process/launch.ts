@@ -26,6 +26,11 @@ export interface LaunchRequest extends Omit<LaunchOptions, 'onExit'> {
   spec: OciSpec;
   /** The bundle's directory; relative paths in the specification start there. */
   bundle: string;
+  /**
+   * Called when everything but the program is done and recorded, before the program runs. If it fails nothing runs, and
+   * nothing is left.
+   */
+  beforeRun?: (process: { id: string; pid: number }) => Promise<void> | void;
 }
 
 /** A launch that came through: what was recorded, and the running program. */
@@ -96,7 +101,7 @@ class LaunchAttempt {
   ): Promise<LaunchedRecord> {
     const { at } = this.#context;
     const { directory, pinPath } = this.#record;
-    const { id: _id, spec: _spec, bundle: _bundle, ...options } = request;
+    const { id: _id, spec: _spec, bundle: _bundle, beforeRun, ...options } = request;
     await at('reserved');
     const text = `${stringifyExactJson(this.#spec as unknown as JsonValue)}\n`;
     await writeOnce(directory, recordFiles.spec, text);
@@ -114,6 +119,7 @@ class LaunchAttempt {
     await writeOnce(directory, recordFiles.proc, formatProcRecord(proc));
     await at('recorded');
 
+    await beforeRun?.({ id: proc.id, pid: proc.pid });
     request.signal?.throwIfAborted();
     await writeOnce(directory, recordFiles.released, '');
     this.#writer!.describe({ released: true });

@@ -1,4 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NotRunningError } from '@pilotlight/process-store';
@@ -6,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CliContext, Host } from '../../context.ts';
 import { InterruptedError } from '../../errors.ts';
 import { ForwardedSignals, forwardedSignals } from './forwarded-signals.ts';
-import { writeWhole } from './write-whole.ts';
+import { WholeFile } from './whole-file.ts';
 import { hasCapability } from './require-privilege.ts';
 import { requireTerminalPlace } from './require-terminal-place.ts';
 import { subjectOf } from './subject.ts';
@@ -210,22 +217,49 @@ describe('hasCapability', () => {
   });
 });
 
-describe('writeWhole', () => {
+describe('WholeFile', () => {
   let directory: string;
-  beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), 'pid-file-'))));
+  beforeEach(() => void (directory = mkdtempSync(join(tmpdir(), 'whole-file-'))));
   afterEach(() => rmSync(directory, { recursive: true }));
+
+  async function write(path: string, text: string): Promise<void> {
+    await using file = await WholeFile.create('pid file', path);
+    await file.write(text);
+  }
 
   it('writes the bare number, replaces an old file, and leaves no other one', async () => {
     const path = join(directory, 'pid');
-    await writeWhole('pid file', path, '12');
-    await writeWhole('pid file', path, '345');
+    await write(path, '12');
+    await write(path, '345');
     expect(readFileSync(path, 'utf8')).toBe('345');
     expect(readdirSync(directory)).toEqual(['pid']);
   });
 
+  it('leaves nothing when nothing was written', async () => {
+    {
+      await using _file = await WholeFile.create('pid file', join(directory, 'pid'));
+    }
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   it('names the file that cannot be written', async () => {
-    await expect(writeWhole('pid file', join(directory, 'no', 'pid'), '1')).rejects.toThrow(
+    await expect(write(join(directory, 'no', 'pid'), '1')).rejects.toThrow(
       /write the pid file .*\/no\/pid: ENOENT \(no such file/,
     );
+  });
+
+  it('follows no link that somebody planted, and spares the files beside it', async () => {
+    const victim = join(directory, 'victim');
+    writeFileSync(victim, 'precious');
+    symlinkSync(victim, join(directory, '.pid'));
+    symlinkSync(victim, join(directory, 'link'));
+    await write(join(directory, 'pid'), '1');
+    await expect(write(join(directory, 'link'), '1')).rejects.toThrow('it is no regular file');
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(readdirSync(directory).toSorted()).toEqual(['.pid', 'link', 'pid', 'victim']);
+  });
+
+  it('replaces no device', async () => {
+    await expect(write('/dev/null', '1')).rejects.toThrow('it is no regular file');
   });
 });
