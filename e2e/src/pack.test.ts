@@ -116,11 +116,27 @@ describe.each(packages)('@pilotlight/$name, packed', ({ name, needsRoot }) => {
       const example = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
       expect(example).toBeDefined();
       await writeFile(join(project, 'example.ts'), example!);
-      await expect(
-        run(process.execPath, ['example.ts'], { cwd: project, timeout: 60_000 }),
-      ).resolves.toBeDefined();
+      const { stdout } = await run(process.execPath, ['example.ts'], {
+        cwd: project,
+        timeout: 60_000,
+      });
+      // What the README says in a comment behind it is what it prints.
+      for (const [, said] of example!.matchAll(/^console\.log\([^\n]*\); \/\/ (.*)$/gm)) {
+        expect(stdout).toContain(said);
+      }
     },
   );
+});
+
+describe.skipIf(!isRoot)(`the repository's README${isRoot ? '' : ' (needs root)'}`, () => {
+  it('has an example that prints what it says', async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    const example = /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
+    const project = join(directory, 'project-init');
+    await writeFile(join(project, 'readme.ts'), example);
+    const { stdout } = await run(process.execPath, ['readme.ts'], { cwd: project });
+    expect(stdout).toContain(/console\.log\(.*\); \/\/ (.*)$/m.exec(example)![1]);
+  });
 });
 
 describe('@pilotlight/cli, packed', () => {

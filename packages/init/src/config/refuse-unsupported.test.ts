@@ -58,6 +58,8 @@ const refused: [field: string, change: Change][] = [
   ['linux.seccomp', change('linux', 'seccomp', { defaultAction: 'SCMP_ACT_ALLOW' })],
   ['linux.mountLabel', change('linux', 'mountLabel', 'system_u:object_r:t:s0')],
   ['linux.intelRdt', change('linux', 'intelRdt', { closID: 'x' })],
+  ['linux.intelRdt', change('linux', 'intelRdt', {})],
+  ['process.user.username', change('process', 'user', { uid: 0, gid: 0, username: 'nobody' })],
   ['linux.personality', change('linux', 'personality', { domain: 'LINUX32' })],
   ['linux.timeOffsets', change('linux', 'timeOffsets', { monotonic: { secs: 1 } })],
   ['linux.netDevices', change('linux', 'netDevices', { eth0: {} })],
@@ -107,7 +109,7 @@ describe('refuseUnsupported', () => {
 
   it.each([undefined, null, '', [], {}])('refuseUnsupported takes %j for not set', (empty) => {
     const spec = stockSpec();
-    Object.assign(spec.linux!, { seccomp: empty, sysctl: empty, devices: empty, intelRdt: empty });
+    Object.assign(spec.linux!, { seccomp: empty, sysctl: empty, devices: empty });
     Object.assign(spec.linux!.resources!, { memory: empty });
     Object.assign(spec, { hooks: { prestart: empty } });
     expect(unsupportedFields(spec)).toEqual([]);

@@ -21,6 +21,11 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
     if (isSet(value)) refusals.push({ field, reason });
   };
 
+  refuse(
+    'process.user.username',
+    process.user?.username,
+    'on Linux a user is named by uid and gid',
+  );
   refuse('process.apparmorProfile', process.apparmorProfile);
   refuse('process.selinuxLabel', process.selinuxLabel);
   refuse('process.scheduler', process.scheduler);
@@ -65,7 +70,10 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
   refuse('linux.sysctl', linux.sysctl);
   refuse('linux.seccomp', linux.seccomp);
   refuse('linux.mountLabel', linux.mountLabel);
-  refuse('linux.intelRdt', linux.intelRdt);
+  // Also when it is empty, which already asks for a group of its own.
+  if (linux.intelRdt !== undefined && linux.intelRdt !== null) {
+    refusals.push({ field: 'linux.intelRdt', reason: later });
+  }
   refuse('linux.personality', linux.personality);
   refuse('linux.timeOffsets', linux.timeOffsets);
   refuse('linux.netDevices', linux.netDevices);

@@ -185,8 +185,8 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
             .replace(/^[ewi] /, '')
         : '';
     throw syscallError(errno, 'fsconfig', {
-      path: said === '' ? operand : `${operand} (${said})`,
-      hint: 'Check the mount options: the file system refused them; see mount(8) for those it knows.',
+      path: operand,
+      hint: `${said === '' ? 'The file system refused it' : `The file system says: ${said}`}. Check the mount options; see mount(8).`,
     });
   };
 

@@ -155,7 +155,7 @@ function hintFor(errno: number): string {
     return 'Making namespaces needs CAP_SYS_ADMIN: launch as root. Inside an outer container its profile must allow it too.';
   }
   if (errno === ENOSYS)
-    return 'clone3 needs Linux 5.7; inside an outer container its seccomp profile may hide it.';
+    return 'clone3 with cleared signal handlers needs Linux 5.5, launching needs 5.12; inside an outer container its seccomp profile may hide it.';
   if (errno === ENOSPC) return 'A limit on namespaces is reached; see /proc/sys/user.';
   return 'See clone(2), Errors.';
 }
