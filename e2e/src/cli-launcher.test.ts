@@ -1,9 +1,10 @@
 import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { launcher, runProgram, Scratch } from './cli-fixture.ts';
 
 const scratch = new Scratch();
+afterEach(() => scratch.requireEmpty());
 afterAll(() => scratch.remove());
 
 const version = /^pilotlight version \d+\.\d+\.\d+\nspec: \d+\.\d+\.\d+\nnode: v\d+/;
@@ -53,7 +54,8 @@ describe('bin/pilotlight', () => {
       expect(code).toBe(0);
       expect(stdout).toMatch(/COMMANDS\n {2}run +Launch/);
     }
-    for (const verb of ['run', 'spec', 'state', 'list', 'kill', 'wait', 'delete']) {
+    const verbs = 'run spec state list kill wait delete exec-ext sync';
+    for (const verb of verbs.split(' ')) {
       const { code, stdout } = await scratch.run([verb, '--help']);
       expect(code).toBe(0);
       expect(stdout).toContain(`pilotlight ${verb}`);
