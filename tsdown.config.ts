@@ -17,14 +17,17 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
 
 const esm: Record<string, string> = {};
 const cjs: Record<string, string> = {};
+/** Programs that nobody imports: they have no types. */
+const untyped: string[] = [];
 
-for (const target of Object.values(manifest.exports)) {
+for (const [entry, target] of Object.entries(manifest.exports)) {
   if (typeof target === 'string') continue;
   const source = target[SOURCE] ?? target[BUILT_FROM];
   const output = target['default'];
   if (source === undefined || output === undefined) continue;
   const name = output.replace(/^\.\/dist\//, '').replace(/\.(js|cjs)$/, '');
   (output.endsWith('.cjs') ? cjs : esm)[name] = source;
+  if (target['types'] === undefined) untyped.push(entry);
 }
 for (const output of Object.values(manifest.bin ?? {})) {
   const name = output.replace(/^(\.\/)?dist\//, '').replace(/\.js$/, '');
@@ -41,7 +44,15 @@ const shared: UserConfig = {
 };
 
 const configs: UserConfig[] = [
-  { ...shared, entry: esm, format: 'esm', dts: { oxc: true }, clean: true, publint: true },
+  {
+    ...shared,
+    entry: esm,
+    format: 'esm',
+    dts: { oxc: true },
+    clean: true,
+    publint: true,
+    attw: { profile: 'esm-only', level: 'error', excludeEntrypoints: untyped },
+  },
 ];
 // A `.cjs` entry runs where node_modules may be out of reach, so everything is inlined.
 for (const [name, source] of Object.entries(cjs)) {

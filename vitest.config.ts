@@ -18,7 +18,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
-          include: ['e2e/src/**/*.test.ts', 'examples/src/**/*.test.ts'],
+          include: ['e2e/src/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -74,6 +74,20 @@ describe('pilotlight sync decode', () => {
     expect(stderr).toContain('line 1');
   });
 
+  it('says what is wrong with a line in one line', async () => {
+    const begin = { event: 'begin', format: 1, time: '2026-01-01T00:00:00.000Z' };
+    writeFileSync(file, `${JSON.stringify({ ...begin, dialect: 'none', recordedBy: 'parent' })}\n`);
+    const { code, stderr } = await scratch.run(['sync', 'decode', file]);
+    expect(code).toBe(125);
+    expect(stderr.trim().split('\n').length).toBeLessThan(4);
+  });
+
+  it('reads no file without end', async () => {
+    const { code, stderr } = await scratch.run(['sync', 'decode', '/dev/zero']);
+    expect(code).toBe(125);
+    expect(stderr).toContain('read the transcript /dev/zero: it is larger than 67108864 bytes');
+  });
+
   it('says that there is no such file', async () => {
     const { code, stderr } = await scratch.run(['sync', 'decode', join(scratch.directory, 'none')]);
     expect(code).toBe(125);
