@@ -1,13 +1,17 @@
 // Our parent drives the unmodified `runc init` of runc 1.1: standard and setns, success and failure.
+import { deepStrictEqual } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dialects, type StreamChannel } from '@pilotlight/sync/dialects';
 import { createHandshake, expectSync, isPeerInitError } from '@pilotlight/sync';
 import { encodeBootstrap, namespaceCloneFlags } from '@pilotlight/sync/bootstrap';
 import { encodeInitConfig, type InitConfig } from '@pilotlight/sync/init-config';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type BusyboxBundle, makeBundle, missing } from './init-bundle.ts';
+import { decodeWaitStatus, pidfdOpen, pidfdSendSignal, waitPidfd } from '@pilotlight/scm-rights';
+import { waitid } from '@pilotlight/scm-rights/libc';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { useCleanBundle } from './clean-bundle.ts';
+import { type BusyboxBundle, childrenOf, missing } from './init-bundle.ts';
 import { RuncInit, type RuncMessage } from './runc-init.ts';
 
 const dialect = dialects['runc-1.1.0'];
@@ -102,16 +106,16 @@ async function answer(
 }
 
 describe.skipIf(lacking !== '')(`runc init under our parent${lacking}`, () => {
-  let bundle: BusyboxBundle;
-  beforeAll(() => {
-    bundle = makeBundle();
-  });
+  const bundle = useCleanBundle();
+  let children: number[];
   // runc makes its devices in the root file system itself here: each test begins without.
   beforeEach(() => {
     rmSync(join(bundle.rootfs, 'dev'), { recursive: true });
     mkdirSync(join(bundle.rootfs, 'dev'));
+    children = childrenOf(process.pid);
   });
-  afterAll(() => bundle.remove());
+  // The stages of runc are children of this process, and zombies until they are reaped.
+  afterEach(() => deepStrictEqual(childrenOf(process.pid), children));
 
   const standard = (bytes: Uint8Array = standardBootstrap): RuncInit =>
     new RuncInit({ type: 'standard', bootstrap: bytes, rootfs: bundle.rootfs });
@@ -228,5 +232,46 @@ describe.skipIf(lacking !== '')(`runc init under our parent${lacking}`, () => {
     expect(await init.log).toMatch(
       /"level":"fatal", "msg": "nsexec.*unknown netlink message type 12345/,
     );
+  });
+
+  it('is at its end for us when it is killed while it waits for procResume', async () => {
+    await using init = standard();
+    const channel = await init.toStage2();
+    init.sendConfig(encode(config(bundle, ['true'])));
+    expect((await channel!.receive())?.message.type).toBe('procHooks');
+    using pidfd = pidfdOpen(init.pid);
+    pidfdSendSignal(pidfd, 'SIGKILL');
+    expect(await channel!.receive()).toBeUndefined();
+    expect(await init.ended()).toMatchObject({ signal: 9 });
+  });
+
+  it('ends by itself when the parent hangs up after procHooks', async () => {
+    await using init = standard();
+    const channel = await init.toStage2();
+    init.sendConfig(encode(config(bundle, ['true'])));
+    expect((await channel!.receive())?.message.type).toBe('procHooks');
+    channel!.close();
+    const status = await init.ended();
+    expect(status).toMatchObject({ code: expect.any(Number) });
+    expect(status).not.toMatchObject({ code: 0 });
+  });
+
+  it('says on the log what kind of namespace it cannot join, and hangs up', async () => {
+    const path = join(bundle.path, 'no-namespace');
+    writeFileSync(path, '');
+    const bootstrap = encodeBootstrap(
+      { cloneFlags: 0, nsPaths: [{ type: 'net', path }], rootlessEuid: false },
+      'runc-1.1',
+    );
+    await using init = new RuncInit({ type: 'setns', bootstrap, rootfs: bundle.rootfs });
+    expect(await init.toStage2()).toBeUndefined();
+    expect(await init.stage0).toBe(1);
+    const log = await init.log;
+    const fatal = /"level":"fatal", "msg": "nsexec-1\[(\d+)\]: failed to setns into net namespace/;
+    expect(log).toMatch(fatal);
+    // It is a child of ours too, and has not told its pid otherwise.
+    using pidfd = pidfdOpen(Number(fatal.exec(log)?.[1]));
+    await waitPidfd(pidfd);
+    expect(decodeWaitStatus(waitid(pidfd.fd)!.status)).toMatchObject({ code: expect.any(Number) });
   });
 });
