@@ -23,12 +23,21 @@ export function attempting<T>(
   try {
     return action();
   } catch (error) {
-    const hint = isSyscallError(error) ? (details.hint?.(error) ?? error.hint) : undefined;
+    const hint = isSyscallError(error) ? hintFor(error, details.hint) : undefined;
     throw new StepFailure(attempt, error, {
       ...(details.index === undefined ? {} : { index: details.index }),
       ...(hint === undefined ? {} : { hint }),
     });
   }
+}
+
+/** A call that the kernel does not have fails for that reason, whatever it was made for. */
+function hintFor(
+  error: SyscallError,
+  ofAttempt: ((error: SyscallError) => string | undefined) | undefined,
+): string | undefined {
+  if (error.code === 'ENOSYS') return error.hint;
+  return ofAttempt?.(error) ?? error.hint;
 }
 
 /** Long enough for any path; an error text must fit one packet whatever the configuration holds. */

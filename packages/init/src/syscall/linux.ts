@@ -287,18 +287,7 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
         32,
       );
     },
-    fsopen: (fstype) =>
-      check(
-        'fsopen',
-        { path: fstype, hint: `See /proc/filesystems for what the kernel can mount.` },
-        path,
-        SYS_fsopen,
-        fstype,
-        FSOPEN_CLOEXEC,
-        0,
-        0,
-        0,
-      ),
+    fsopen: (fstype) => check('fsopen', fstype, path, SYS_fsopen, fstype, FSOPEN_CLOEXEC, 0, 0, 0),
     fsconfigFlag: (fd, key) => fsconfigCheck(fd, key, FSCONFIG_SET_FLAG, key, null, 0),
     fsconfigString: (fd, key, value) =>
       fsconfigCheck(fd, `${key}=${value}`, FSCONFIG_SET_STRING, key, value, 0),
