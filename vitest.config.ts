@@ -12,6 +12,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -24,6 +26,8 @@ export default defineConfig({
         },
       },
     ],
+    // Tests wait for events; on a machine that is busy those may take their time.
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './scripts/closing-reporter.ts'],
     pool: 'forks',
     maxWorkers: 2,
