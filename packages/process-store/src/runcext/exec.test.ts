@@ -83,7 +83,7 @@ describe('exec through a wrapper', { timeout: 60_000 }, () => {
   async function reapOrphans(): Promise<void> {
     for (const pid of childPids().filter((one) => !before.includes(one))) {
       using pidfd = pidfdOpen(pid);
-      await waitPidfd(pidfd, { signal: AbortSignal.timeout(5000) });
+      await waitPidfd(pidfd, { signal: AbortSignal.timeout(30_000) });
       reapChild(pidfd);
     }
   }
