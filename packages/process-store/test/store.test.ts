@@ -451,7 +451,9 @@ test('a handle never acts on a later process with its id', async () => {
   await store.launch({ ...sleeper, id: 'one' });
   expect(await codeOf(old.signal('SIGKILL'))).toBe('ERR_STORE_NOT_FOUND');
   expect(await codeOf(old.delete({ force: true }))).toBe('ERR_STORE_NOT_FOUND');
-  expect(await codeOf(old.wait({ signal: AbortSignal.timeout(30_000) }))).toBe('ERR_STORE_NOT_FOUND');
+  expect(await codeOf(old.wait({ signal: AbortSignal.timeout(30_000) }))).toBe(
+    'ERR_STORE_NOT_FOUND',
+  );
   expect((await store.load('one')).state).toBe('running');
   await store.delete('one', { force: true });
 });
