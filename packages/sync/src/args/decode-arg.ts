@@ -1,7 +1,8 @@
 import type * as z from 'zod/mini';
 import { JsonError, MalformedArgError } from '../errors.ts';
 import { excerpt } from '../excerpt.ts';
-import type { JsonValue } from '../json/json-value.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import { isJsonObject } from '../json/member-names.ts';
 import { parseExactJson } from '../json/parse.ts';
 import type { SyncType } from '../sync-type.ts';
 
@@ -16,6 +17,18 @@ export function parseArg(type: SyncType, raw: string): JsonValue {
       { cause },
     );
   }
+}
+
+/** The members of an argument that must be an object. Throws MalformedArgError. */
+export function parseObjectArg(type: SyncType, raw: string): JsonObject {
+  const value = parseArg(type, raw);
+  if (isJsonObject(value)) return value;
+  throw new MalformedArgError({
+    type,
+    path: '',
+    expected: 'an object',
+    received: value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value,
+  });
 }
 
 /**

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
-import { InvalidArgError, MalformedArgError } from '../errors.ts';
+import { InvalidArgError } from '../errors.ts';
 import { foldKey } from '../json/fold-key.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
-import { isJsonObject, nameMembers } from '../json/member-names.ts';
+import { nameMembers } from '../json/member-names.ts';
 import { stringifyExactJson } from '../json/stringify.ts';
-import { checkArg, parseArg } from './decode-arg.ts';
+import { checkArg, parseObjectArg } from './decode-arg.ts';
 
 /**
  * The argument of procError: the text to show, and whatever else the child puts beside it.
@@ -59,15 +59,7 @@ export function encodeInitError(arg: InitErrorArg): string {
  * Members other than the message are kept. Throws MalformedArgError.
  */
 export function decodeInitError(raw: string): InitErrorArg {
-  const value = parseArg('procError', raw);
-  if (!isJsonObject(value)) {
-    throw new MalformedArgError({
-      type: 'procError',
-      path: '',
-      expected: 'an object',
-      received: value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value,
-    });
-  }
+  const value = parseObjectArg('procError', raw);
   const members = nameMembers(value, ['message']);
   const { message: given, ...extra } = members;
   const { message } = checkArg('procError', { message: given }, initErrorSchema);

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
-import { InvalidArgError, MalformedArgError } from '../errors.ts';
+import { InvalidArgError } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
 import { isJsonObject, nameMembers } from '../json/member-names.ts';
 import { stringifyExactJson } from '../json/stringify.ts';
-import { checkArg, parseArg } from './decode-arg.ts';
+import { checkArg, parseObjectArg } from './decode-arg.ts';
 
 /** One line of an id map: `size` ids from `container_id` inside are `host_id` and up outside. */
 export type MountIdMap = {
@@ -133,15 +133,7 @@ export function encodeMountPlease(mount: MountPleaseArg, layout: MountLayout = '
 
 /** Reads the raw argument of procMountPlease. Throws MalformedArgError. */
 export function decodeMountPlease(raw: string): MountPleaseArg {
-  const value = parseArg('procMountPlease', raw);
-  if (!isJsonObject(value)) {
-    throw new MalformedArgError({
-      type: 'procMountPlease',
-      path: '',
-      expected: 'an object',
-      received: value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value,
-    });
-  }
+  const value = parseObjectArg('procMountPlease', raw);
   return checkArg('procMountPlease', nameNested(value), mountPleaseSchema);
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
-import { checkArg, parseArg } from '../args/decode-arg.ts';
-import { InvalidArgError, MalformedArgError } from '../errors.ts';
+import { checkArg, parseObjectArg } from '../args/decode-arg.ts';
+import { InvalidArgError } from '../errors.ts';
 import { isJsonObject, nameMembers } from '../json/member-names.ts';
 import { stringifyExactJson } from '../json/stringify.ts';
 
@@ -104,15 +104,7 @@ export function encodeGenericError(error: GenericError): string {
 
 /** Reads the text of a generic error. Throws MalformedArgError. */
 export function decodeGenericError(raw: string): GenericError {
-  const value = parseArg('procError', raw);
-  if (!isJsonObject(value)) {
-    throw new MalformedArgError({
-      type: 'procError',
-      path: '',
-      expected: 'an object',
-      received: value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value,
-    });
-  }
+  const value = parseObjectArg('procError', raw);
   const members = nameMembers(value, ['Timestamp', 'ECode', 'Cause', 'Message', 'Stack']);
   const stack = members['Stack'];
   if (!isJsonObject(stack)) return checkArg('procError', members, genericErrorSchema);
