@@ -26,27 +26,55 @@ class Table {
   }
 }
 
-const roles = ['stdin', 'stdout', 'stderr', 'init', 'sync', 'console'] as const;
-
 describe('takeDescriptors', () => {
   it('takeDescriptors puts each on its number and closes every other, wherever they were', () => {
     const numbers = fc.uniqueArray(fc.integer({ min: 0, max: 140 }), {
-      minLength: 6,
-      maxLength: 30,
+      minLength: 12,
+      maxLength: 100,
     });
+    const counts = fc.nat({ max: 3 });
     fc.assert(
-      fc.property(numbers, fc.boolean(), (open, withConsole) => {
+      fc.property(numbers, fc.boolean(), counts, counts, (open, withConsole, more, joined) => {
         const table = new Table();
         for (const fd of open) table.open.set(fd, { what: `${fd}`, closeOnExec: true });
-        const wanted = withConsole ? roles : roles.slice(0, -1);
-        const fds = Object.fromEntries(wanted.map((role, index) => [role, open[index]]));
-        takeDescriptors(table, fds as ChildFds);
+        const [stdin, stdout, stderr, init, sync, console, ...rest] = open as [
+          number,
+          ...number[],
+        ] & { length: 12 };
+        const preserved = rest.slice(0, more);
+        const joins = rest.slice(more, more + joined);
+        const fds: ChildFds = {
+          stdin,
+          stdout: stdout!,
+          stderr: stderr!,
+          init: init!,
+          sync: sync!,
+          ...(withConsole ? { console: console! } : {}),
+          preserved,
+          joins,
+        };
+        const own = takeDescriptors(table, fds);
+        const wanted = [
+          stdin,
+          stdout,
+          stderr,
+          ...preserved,
+          init,
+          sync,
+          ...(withConsole ? [console] : []),
+          ...joins,
+        ];
         expect([...table.open].toSorted(([a], [b]) => a - b)).toEqual(
-          wanted.map((_, target) => [
-            target,
-            { what: String(open[target]), closeOnExec: target > 2 },
-          ]),
+          wanted.map((fd, target) => [target, { what: String(fd), closeOnExec: target > 2 }]),
         );
+        const what = (fd: number): string | undefined => table.open.get(fd)?.what;
+        expect(own.preserved).toBe(more);
+        expect(what(own.init)).toBe(String(init));
+        expect(what(own.sync)).toBe(String(sync));
+        expect(own.console === undefined ? undefined : what(own.console)).toBe(
+          withConsole ? String(console) : undefined,
+        );
+        expect(own.joins.map((fd) => what(fd))).toEqual(joins.map(String));
       }),
     );
   });

@@ -9,16 +9,26 @@ export type ChildFds = {
   sync: number;
   /** Stream socket that takes the master side of the pty; only with a terminal. */
   console?: number;
+  /** What the program gets beside its streams, from 3 on in this order. */
+  preserved?: readonly number[];
+  /** Namespaces to join. */
+  joins?: readonly number[];
 };
 
-/** Where the child keeps them from its first step on; above the console nothing stays open. */
-export const INIT_FD = 3;
-export const SYNC_FD = 4;
-export const CONSOLE_FD = 5;
-const FIRST_FOREIGN_FD = 6;
+/** Where the child keeps its own descriptors from its first step on; all are close-on-exec. */
+export type OwnFds = {
+  /** How many descriptors, from 3 on, are the program's. */
+  preserved: number;
+  init: number;
+  sync: number;
+  console: number | undefined;
+  joins: number[];
+};
 
+const FIRST_AFTER_STREAMS = 3;
 /** Where copies are parked while the low numbers are given out, so that none overwrites another. */
-const PARKING_FD = 64;
+const LEAST_PARKING_FD = 64;
+const O_CLOEXEC = 0o200_0000;
 
 type DescriptorCalls = {
   dupAbove(fd: number, least: number): number;
@@ -32,20 +42,34 @@ type DescriptorCalls = {
  * First of all steps: what the forking process had open (its own sockets, other children's pidfds,
  * files of its user) must not be within reach of anything that happens later (CVE-2024-21626).
  */
-export function takeDescriptors(sys: DescriptorCalls, fds: ChildFds): void {
-  const wanted: [fd: number | undefined, target: number][] = [
-    [fds.stdin, 0],
-    [fds.stdout, 1],
-    [fds.stderr, 2],
-    [fds.init, INIT_FD],
-    [fds.sync, SYNC_FD],
-    [fds.console, CONSOLE_FD],
+export function takeDescriptors(sys: DescriptorCalls, fds: ChildFds): OwnFds {
+  const preserved = fds.preserved ?? [];
+  const joins = fds.joins ?? [];
+  const hasConsole = fds.console !== undefined;
+  const wanted = [
+    fds.stdin,
+    fds.stdout,
+    fds.stderr,
+    ...preserved,
+    fds.init,
+    fds.sync,
+    ...(hasConsole ? [fds.console!] : []),
+    ...joins,
   ];
-  const parked: [fd: number, target: number][] = [];
-  for (const [fd, target] of wanted) {
-    if (fd !== undefined) parked.push([sys.dupAbove(fd, PARKING_FD), target]);
+  const parking = Math.max(LEAST_PARKING_FD, wanted.length);
+  const parked = wanted.map((fd) => sys.dupAbove(fd, parking));
+  for (const [target, fd] of parked.entries()) {
+    sys.dup3(fd, target, target < FIRST_AFTER_STREAMS ? 0 : O_CLOEXEC);
   }
-  const O_CLOEXEC = 0o200_0000;
-  for (const [fd, target] of parked) sys.dup3(fd, target, target <= 2 ? 0 : O_CLOEXEC);
-  sys.closeRange(fds.console === undefined ? CONSOLE_FD : FIRST_FOREIGN_FD, 0);
+  sys.closeRange(wanted.length, 0);
+  const init = FIRST_AFTER_STREAMS + preserved.length;
+  const sync = init + 1;
+  const firstJoin = sync + (hasConsole ? 2 : 1);
+  return {
+    preserved: preserved.length,
+    init,
+    sync,
+    console: hasConsole ? sync + 1 : undefined,
+    joins: joins.map((_, index) => firstJoin + index),
+  };
 }

@@ -10,7 +10,6 @@ import {
   RESOLVE_NO_SYMLINKS,
 } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
-import { CONSOLE_FD } from './child-fds.ts';
 
 /**
  * Makes a pty in the container's own devpts, sends its master to whoever listens on the console
@@ -19,15 +18,19 @@ import { CONSOLE_FD } from './child-fds.ts';
  * After the pivot, so that the pty belongs to the container's instance of devpts; after setsid(2),
  * because only a session leader without a terminal can take one.
  */
-export function attachConsole(sys: Syscall, size: { height: number; width: number }): void {
+export function attachConsole(
+  sys: Syscall,
+  socket: number,
+  size: { height: number; width: number },
+): void {
   const master = sys.openat2(AT_FDCWD, '/dev/ptmx', O_RDWR | O_NOCTTY, 0);
   // By descriptor: a path below /dev/pts could have been replaced (CVE-2025-52565).
   const terminal = sys.openPtyPeer(master);
   if (size.height !== 0 && size.width !== 0) sys.setWindowSize(terminal, size.height, size.width);
   mountConsole(sys, terminal);
-  sys.sendFile(CONSOLE_FD, '/dev/ptmx', master);
+  sys.sendFile(socket, '/dev/ptmx', master);
   sys.close(master);
-  sys.close(CONSOLE_FD);
+  sys.close(socket);
   for (const fd of [0, 1, 2]) sys.dup3(terminal, fd, 0);
   sys.close(terminal);
   sys.setControllingTerminal(0);

@@ -62,12 +62,12 @@ function stagesOfCalls(config: InitConfig): { stage: string; name: string }[] {
   const attribute = (stage: string): void => {
     for (const { name } of sys.calls.slice(owners.length)) owners.push({ stage, name });
   };
-  takeDescriptors(sys, fds);
+  const own = takeDescriptors(sys, fds);
   attribute('descriptors');
-  sys.readAll(3, 'the init socket');
-  sys.close(3);
+  sys.readAll(own.init, 'the init socket');
+  sys.close(own.init);
   attribute('config');
-  const state = { sys, config, root: -1, enteredCwd: false };
+  const state = { sys, config, fds: own, root: -1, enteredCwd: false };
   for (const stage of stages) {
     stage.run(state);
     attribute(stage.name);

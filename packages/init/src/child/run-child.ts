@@ -1,6 +1,6 @@
 import type { InitConfig } from '../config/init-config.ts';
 import type { Syscall } from '../syscall/syscall.ts';
-import { type ChildFds, INIT_FD, takeDescriptors } from './child-fds.ts';
+import { type ChildFds, type OwnFds, takeDescriptors } from './child-fds.ts';
 import { type ChildState, stages } from './stages.ts';
 import { describeFailure } from './step-failure.ts';
 import { sayError } from './sync-peer.ts';
@@ -16,18 +16,19 @@ export const FAILED_CHILD_EXIT = 255;
  */
 export function runChild(sys: Syscall, fds: ChildFds): never {
   let step = 'descriptors';
+  let own: OwnFds | undefined;
   try {
-    takeDescriptors(sys, fds);
+    own = takeDescriptors(sys, fds);
     step = 'config';
-    const config = readConfig(sys);
-    const state: ChildState = { sys, config, root: -1, enteredCwd: false };
+    const config = readConfig(sys, own.init);
+    const state: ChildState = { sys, config, fds: own, root: -1, enteredCwd: false };
     for (const stage of stages) {
       step = stage.name;
       stage.run(state);
     }
   } catch (error) {
     try {
-      sayError(sys, describeFailure(step, error));
+      sayError(sys, own?.sync ?? fds.sync, describeFailure(step, error));
     } catch {
       // The parent is gone or has hung up; nobody is left to tell.
     }
@@ -36,9 +37,9 @@ export function runChild(sys: Syscall, fds: ChildFds): never {
 }
 
 /** The parent closes the socket after the config, so its end is the end of file. */
-function readConfig(sys: Syscall): InitConfig {
-  const bytes = sys.readAll(INIT_FD, 'the init socket');
+function readConfig(sys: Syscall, init: number): InitConfig {
+  const bytes = sys.readAll(init, 'the init socket');
   if (bytes.length === 0) throw new Error('the parent is gone: it sent no config');
-  sys.close(INIT_FD);
+  sys.close(init);
   return JSON.parse(new TextDecoder().decode(bytes)) as InitConfig;
 }

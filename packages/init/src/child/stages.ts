@@ -5,6 +5,7 @@ import { AT_FDCWD, O_PATH, O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
+import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
 import { programEnvironment } from './environment.ts';
@@ -23,6 +24,7 @@ import { enterWorkingDirectory, makeWorkingDirectory } from './working-directory
 export type ChildState = {
   sys: Syscall;
   config: InitConfig;
+  fds: OwnFds;
   /** The root mount, from the stage `rootfs` to the pivot. */
   root: number;
   enteredCwd: boolean;
@@ -96,7 +98,7 @@ export const stages: readonly Stage[] = [
   {
     // Hooks see the mounts and can still reach the host: between both.
     name: 'hooks',
-    run: ({ sys }) => ask(sys, 'procHooks', 'procHooksDone'),
+    run: ({ sys, fds }) => ask(sys, fds.sync, 'procHooks', 'procHooksDone'),
   },
   {
     name: 'pivot',
@@ -105,12 +107,12 @@ export const stages: readonly Stage[] = [
   {
     // While the root can be written: a missing working directory is made here.
     name: 'streams',
-    run({ sys, config }) {
+    run({ sys, config, fds }) {
       makeWorkingDirectory(sys, config.cwd);
-      if (config.console === undefined) {
+      if (config.console === undefined || fds.console === undefined) {
         reopenNullStreams(sys);
         makeStreamsBlocking(sys);
-      } else attachConsole(sys, config.console);
+      } else attachConsole(sys, fds.console, config.console);
     },
   },
   {
@@ -155,7 +157,7 @@ export const stages: readonly Stage[] = [
     // The gate. Nothing after it can leave anything behind outside this process, and nothing
     // before it runs the program: the parent records and pins the process before it answers.
     name: 'ready',
-    run: ({ sys }) => ask(sys, 'procReady', 'procRun'),
+    run: ({ sys, fds }) => ask(sys, fds.sync, 'procReady', 'procRun'),
   },
   {
     // As root first: an image may keep a directory from its own user's reach that root can enter.
@@ -182,12 +184,14 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'exec',
-    run({ sys, config }) {
+    run({ sys, config, fds }) {
       const env = programEnvironment(sys, config.env, config.user.uid);
       const program = findProgram(sys, config.args[0] ?? '', env);
       sys.umask(config.umask);
       // The sync socket is among them: its end of file is what tells the parent of success.
-      sys.closeRange(3, CLOSE_RANGE_CLOEXEC);
+      const firstOfOurs = 3 + fds.preserved;
+      sys.closeRange(firstOfOurs, CLOSE_RANGE_CLOEXEC);
+      for (let fd = 3; fd < firstOfOurs; fd++) sys.setCloseOnExec(fd, false);
       // Last of all: from here on a signal ends the process.
       sys.resetSignals();
       attempting(`run ${JSON.stringify(program)}`, { hint: execHint }, () =>

@@ -21,13 +21,11 @@ export function localZygote(): Zygote {
     async fork({ cloneFlags, fds, cgroup }: ForkRequest): Promise<ForkedChild> {
       prepared ??= forkingProcess();
       const forking = prepared;
-      const numbers: Partial<Record<string, number>> = {};
-      for (const [role, fd] of Object.entries(fds)) numbers[role] = fdNumber(fd);
       // A pool thread inside a call could hold a lock of libc, which the child would wait for forever.
       await readiness.quiesce();
       const { pid, pidfd } = forking.fork({
         cloneFlags,
-        fds: numbers as ChildFds,
+        fds: childFds(fds),
         ...(cgroup === undefined ? {} : { cgroupFd: fdNumber(cgroup) }),
       });
       const owned = new OwnedFd(pidfd);
@@ -50,5 +48,17 @@ export function localZygote(): Zygote {
     async close() {
       prepared = undefined;
     },
+  };
+}
+
+function childFds({ preserved = [], console, ...needed }: ForkRequest['fds']): ChildFds {
+  return {
+    stdin: fdNumber(needed.stdin),
+    stdout: fdNumber(needed.stdout),
+    stderr: fdNumber(needed.stderr),
+    init: fdNumber(needed.init),
+    sync: fdNumber(needed.sync),
+    ...(console === undefined ? {} : { console: fdNumber(console) }),
+    preserved: preserved.map((fd) => fdNumber(fd)),
   };
 }

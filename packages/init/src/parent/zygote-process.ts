@@ -17,7 +17,7 @@ import {
 } from '@pilotlight/scm-rights';
 import { UnknownExitError, ZygoteError } from '../errors.ts';
 import { koffiModulePath } from '../syscall/koffi-module.ts';
-import type { ZygoteEvent, ZygoteRequest } from '../zygote/protocol.ts';
+import type { DescriptorRole, ZygoteEvent, ZygoteRequest } from '../zygote/protocol.ts';
 import { optionalZygoteFlags, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
 
@@ -155,15 +155,19 @@ class ZygoteProcess implements Zygote {
   async fork({ cloneFlags, fds, cgroup }: ForkRequest): Promise<ForkedChild> {
     if (this.#ended !== undefined) throw this.#ended;
     const token = this.#nextToken++;
-    const roles = Object.keys(fds) as (keyof typeof fds)[];
-    const numbers = roles.map((role) => fdNumber(fds[role]!));
+    const { preserved = [], ...single } = fds;
+    const named = [
+      ...Object.entries(single),
+      ...preserved.map((fd) => ['preserved', fd] as const),
+      ...(cgroup === undefined ? [] : [['cgroup', cgroup] as const]),
+    ];
+    const numbers = named.map(([, fd]) => fdNumber(fd));
     const request: ZygoteRequest = {
       op: 'fork',
       token,
       cloneFlags,
-      roles: cgroup === undefined ? roles : [...roles, 'cgroup'],
+      roles: named.map(([role]) => role as DescriptorRole),
     };
-    if (cgroup !== undefined) numbers.push(fdNumber(cgroup));
 
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#forks.set(token, { resolve, reject });

@@ -1,11 +1,22 @@
 import type { FdLike, OwnedFd, WaitStatus } from '@pilotlight/scm-rights';
-import type { ChildFdRole } from '../zygote/protocol.ts';
 
 /** One child to be forked. Descriptors are borrowed: the child gets copies, the caller closes its own. */
 export type ForkRequest = {
   /** New namespaces, as clone3(2) takes them. */
   cloneFlags: number;
-  fds: Partial<Record<ChildFdRole, FdLike>> & Record<Exclude<ChildFdRole, 'console'>, FdLike>;
+  fds: {
+    stdin: FdLike;
+    stdout: FdLike;
+    stderr: FdLike;
+    /** Stream socket: the config comes from here, then end of file. */
+    init: FdLike;
+    /** Seqpacket socket: the handshake. */
+    sync: FdLike;
+    /** Takes the master side of the pty; only with a terminal. */
+    console?: FdLike;
+    /** What the program gets beside its streams, from 3 on in this order. */
+    preserved?: readonly FdLike[];
+  };
   /** Directory of a v2 cgroup that the child starts in. */
   cgroup?: FdLike;
 };

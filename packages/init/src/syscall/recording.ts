@@ -28,6 +28,79 @@ export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
 
 const EPERM = 1;
 
+/** Calls that return nothing, by the file in calls/ that declares them. */
+const silentCalls = [
+  // credentials
+  'joinSessionKeyring',
+  'setNoNewPrivileges',
+  'setDumpable',
+  'setKeepCapabilities',
+  'dropBoundingCapability',
+  'clearAmbientCapabilities',
+  'raiseAmbientCapability',
+  'capset',
+  'setgroups',
+  'setresgid',
+  'setresuid',
+  // descriptors
+  'close',
+  'closeRange',
+  'dup3',
+  'setCloseOnExec',
+  'setBlocking',
+  'writeAll',
+  'sendPacket',
+  'sendFile',
+  // files
+  'mkdirat',
+  'mknodat',
+  'symlinkat',
+  'fchown',
+  'access',
+  'chdir',
+  'fchdir',
+  // mounts
+  'moveMount',
+  'mountSetattr',
+  'fsconfigFlag',
+  'fsconfigString',
+  'fsconfigCreate',
+  'umount2',
+  'pivotRoot',
+  // namespaces
+  'unshare',
+  'setns',
+  'sethostname',
+  'setdomainname',
+  'interfaceUp',
+  // process
+  'setsid',
+  'umask',
+  'prlimit',
+  'resetSignals',
+  'execve',
+  // terminal
+  'setWindowSize',
+  'setControllingTerminal',
+] as const satisfies readonly (keyof Syscall)[];
+
+/** Calls that return a descriptor that has no path. */
+const descriptorCalls = [
+  'dupAbove',
+  'createFile',
+  'fsopen',
+  'fsmount',
+  'openPtyPeer',
+] as const satisfies readonly (keyof Syscall)[];
+
+/** Calls that return a descriptor of the path that is their second operand. */
+const openingCalls = ['openat2', 'openTree'] as const satisfies readonly (keyof Syscall)[];
+
+type Plain =
+  | (typeof silentCalls)[number]
+  | (typeof descriptorCalls)[number]
+  | (typeof openingCalls)[number];
+
 /**
  * A double that remembers every call and does none of them.
  *
@@ -44,33 +117,25 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     calls.push({ name, args });
     if (calls.length - 1 === options.failAt) throw syscallError(EPERM, name, 'injected failure');
   };
-  const nothing =
-    (name: keyof Syscall) =>
-    (...args: unknown[]): void =>
-      record(name, args);
-  const descriptor =
-    (name: keyof Syscall) =>
-    (...args: unknown[]): number => {
+  const plain: Partial<Record<keyof Syscall, (...args: unknown[]) => unknown>> = {};
+  for (const name of silentCalls) plain[name] = (...args) => record(name, args);
+  for (const name of descriptorCalls) {
+    plain[name] = (...args) => {
       record(name, args);
       return nextFd++;
     };
-
-  const opening =
-    (name: keyof Syscall) =>
-    (...args: unknown[]): number => {
+  }
+  for (const name of openingCalls) {
+    plain[name] = (...args) => {
       record(name, args);
       opened.set(nextFd, String(args[1]));
       return nextFd++;
     };
+  }
 
   return {
     calls,
-    openat2: opening('openat2'),
-    createFile: descriptor('createFile'),
-    mkdirat: nothing('mkdirat'),
-    mknodat: nothing('mknodat'),
-    symlinkat: nothing('symlinkat'),
-    fchown: nothing('fchown'),
+    ...(plain as Pick<Syscall, Plain>),
     statx(dirfd, path, flags): FileStatus {
       record('statx', [dirfd, path, flags]);
       const asked = path === '' ? (opened.get(dirfd) ?? '') : path;
@@ -78,63 +143,22 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       const isFile = options.files?.includes(asked) ?? false;
       return { mode: (isFile ? S_IFREG : S_IFDIR) | 0o755, deviceMajor: 0, deviceMinor: 0 };
     },
-    access: nothing('access'),
-    close: nothing('close'),
-    closeRange: nothing('closeRange'),
-    dup3: nothing('dup3'),
-    dupAbove: descriptor('dupAbove'),
-    setCloseOnExec: nothing('setCloseOnExec'),
-    setBlocking: nothing('setBlocking'),
-    readAll(fd, path) {
-      record('readAll', [fd, path]);
-      return path === 'the init socket' && options.config ? options.config : new Uint8Array();
-    },
-    writeAll: nothing('writeAll'),
-    sendPacket: nothing('sendPacket'),
-    receivePacket(fd) {
-      record('receivePacket', [fd]);
-      return packets.shift();
-    },
-    sendFile: nothing('sendFile'),
-    openTree: opening('openTree'),
-    moveMount: nothing('moveMount'),
-    mountSetattr: nothing('mountSetattr'),
-    fsopen: descriptor('fsopen'),
-    fsconfigFlag: nothing('fsconfigFlag'),
-    fsconfigString: nothing('fsconfigString'),
-    fsconfigCreate: nothing('fsconfigCreate'),
-    fsmount: descriptor('fsmount'),
-    umount2: nothing('umount2'),
-    pivotRoot: nothing('pivotRoot'),
-    chdir: nothing('chdir'),
-    fchdir: nothing('fchdir'),
     getcwd() {
       record('getcwd', []);
       return '/';
     },
-    setsid: nothing('setsid'),
-    unshare: nothing('unshare'),
-    sethostname: nothing('sethostname'),
-    setdomainname: nothing('setdomainname'),
-    umask: nothing('umask'),
-    joinSessionKeyring: nothing('joinSessionKeyring'),
-    interfaceUp: nothing('interfaceUp'),
-    prlimit: nothing('prlimit'),
-    setNoNewPrivileges: nothing('setNoNewPrivileges'),
-    setDumpable: nothing('setDumpable'),
-    setKeepCapabilities: nothing('setKeepCapabilities'),
-    dropBoundingCapability: nothing('dropBoundingCapability'),
-    clearAmbientCapabilities: nothing('clearAmbientCapabilities'),
-    raiseAmbientCapability: nothing('raiseAmbientCapability'),
-    capset: nothing('capset'),
-    setgroups: nothing('setgroups'),
-    setresgid: nothing('setresgid'),
-    setresuid: nothing('setresuid'),
-    openPtyPeer: descriptor('openPtyPeer'),
-    setWindowSize: nothing('setWindowSize'),
-    setControllingTerminal: nothing('setControllingTerminal'),
-    resetSignals: nothing('resetSignals'),
-    execve: nothing('execve'),
+    readAll(fd, path) {
+      record('readAll', [fd, path]);
+      return path === 'the init socket' && options.config ? options.config : new Uint8Array();
+    },
+    receivePacket(fd) {
+      record('receivePacket', [fd]);
+      return packets.shift();
+    },
+    receiveFile(fd) {
+      record('receiveFile', [fd]);
+      return { name: '', fd: nextFd++ };
+    },
     exit(code): never {
       record('exit', [code]);
       throw new RecordedExit(code);

@@ -17,7 +17,6 @@ import {
   WNOWAIT,
 } from '@pilotlight/scm-rights/libc';
 import { runChild } from '../child/run-child.ts';
-import type { ChildFds } from '../child/child-fds.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { createForker, type Forker } from './forker.ts';
@@ -25,6 +24,7 @@ import {
   EVENT_FD,
   type ForkRequestPacket,
   REQUEST_FD,
+  sortDescriptors,
   type ZygoteEvent,
   type ZygoteRequest,
 } from './protocol.ts';
@@ -77,15 +77,13 @@ class ZygoteLoop {
   }
 
   #fork({ token, cloneFlags, roles }: ForkRequestPacket, fds: readonly number[]): void {
-    const byRole: Partial<Record<string, number>> = {};
-    for (const [position, role] of roles.entries()) byRole[role] = fds[position]!;
-    const { cgroup, ...childFds } = byRole;
+    const { child: childFds, cgroup } = sortDescriptors(roles, fds);
     try {
       const sys = this.#sys;
       const { pid, pidfd } = this.#forker.fork({
         cloneFlags,
         ...(cgroup === undefined ? {} : { cgroupFd: cgroup }),
-        child: () => runChild(sys, childFds as ChildFds),
+        child: () => runChild(sys, childFds),
       });
       this.#children.set(token, { pidfd });
       epollCtl(this.#epoll, EPOLL_CTL_ADD, pidfd, { events: EPOLLIN, data: BigInt(token) });

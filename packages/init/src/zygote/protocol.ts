@@ -1,3 +1,5 @@
+import type { ChildFds } from '../child/child-fds.ts';
+
 /**
  * What a parent and its zygote say to each other.
  *
@@ -19,15 +21,24 @@
 export const REQUEST_FD = 3;
 export const EVENT_FD = 4;
 
-export const childFdRoles = ['stdin', 'stdout', 'stderr', 'init', 'sync', 'console'] as const;
-export type ChildFdRole = (typeof childFdRoles)[number];
+/** What a descriptor of a fork request is for. `preserved` may come several times, in order. */
+export type DescriptorRole =
+  | 'stdin'
+  | 'stdout'
+  | 'stderr'
+  | 'init'
+  | 'sync'
+  | 'console'
+  | 'preserved'
+  /** The directory of the cgroup to start in. */
+  | 'cgroup';
 
 export type ForkRequestPacket = {
   op: 'fork';
   token: number;
   cloneFlags: number;
-  /** What the descriptors of this packet are, in their order. `cgroup` is the directory to start in. */
-  roles: (ChildFdRole | 'cgroup')[];
+  /** What the descriptors of this packet are, in their order. */
+  roles: DescriptorRole[];
 };
 export type ReapRequestPacket = { op: 'reap'; token: number };
 export type ZygoteRequest = ForkRequestPacket | ReapRequestPacket;
@@ -41,3 +52,33 @@ export type ZygoteEvent =
   /** `status` is the raw wait status. */
   | { event: 'exited'; token: number; status: number }
   | { event: 'reaped'; token: number };
+
+/** The descriptors of a fork request, by what they are for. */
+export type ForkDescriptors = { child: ChildFds; cgroup: number | undefined };
+
+export function sortDescriptors(
+  roles: readonly DescriptorRole[],
+  fds: readonly number[],
+): ForkDescriptors {
+  const all = (role: DescriptorRole): number[] =>
+    fds.filter((_, position) => roles[position] === role);
+  const one = (role: DescriptorRole): number | undefined => all(role)[0];
+  const needed = (role: DescriptorRole): number => {
+    const fd = one(role);
+    if (fd === undefined) throw new Error(`a fork request came without its ${role}`);
+    return fd;
+  };
+  const console = one('console');
+  return {
+    child: {
+      stdin: needed('stdin'),
+      stdout: needed('stdout'),
+      stderr: needed('stderr'),
+      init: needed('init'),
+      sync: needed('sync'),
+      ...(console === undefined ? {} : { console }),
+      preserved: all('preserved'),
+    },
+    cgroup: one('cgroup'),
+  };
+}
