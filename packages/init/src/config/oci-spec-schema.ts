@@ -1,29 +1,18 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
+import {
+  absolutePath,
+  int64,
+  kernelString,
+  terminalSize,
+  uint32,
+  uint64,
+  userId,
+  utsName,
+} from './schema/primitives.ts';
 
 // Unknown properties are dropped and are no error (config.md, Extensibility: a runtime MUST ignore
 // them); known properties that this version cannot honour are refused in refuse-unsupported.ts.
-
-const reachesKernel = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
-/** A string that the kernel will see: a NUL byte would end it early, a lone surrogate become another character. */
-const kernelString = z.string().refine(reachesKernel, 'must be valid text without a NUL byte');
-const absolutePath = kernelString.refine(
-  (path) => path.startsWith('/'),
-  'must be an absolute path',
-);
-const uint32 = z.int().min(0).max(0xffff_ffff);
-/** A user or group id: the highest number means "leave it as it is" to setresuid(2), which would leave root. */
-const userId = z.int().min(0).max(0xffff_fffe);
-/** Rows or columns of a terminal, ioctl_tty(2). */
-const terminalSize = z.int().min(0).max(0xffff);
-/** A name of the uts namespace; the kernel counts bytes. */
-const utsName = (call: string): z.ZodType<string> =>
-  kernelString.refine(
-    (name) => new TextEncoder().encode(name).length <= 64,
-    `must be at most 64 bytes, see ${call}(2)`,
-  );
-const int64 = z.union([z.int(), z.bigint()]);
-const uint64 = z.union([z.int().min(0), z.bigint().min(0n).max(0xffff_ffff_ffff_ffffn)]);
 
 const capabilitySetsSchema = z.object({
   bounding: z.array(z.string()).nullish(),

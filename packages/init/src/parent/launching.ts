@@ -15,6 +15,7 @@ import {
   isSyncError,
   peerInitError,
   type SyncChannel,
+  type SyncMessage,
   type SyncType,
   UnexpectedTypeError,
 } from '@pilotlight/sync';
@@ -33,6 +34,9 @@ import type { ForkedChild, Zygote } from './zygote.ts';
 const crashSignals = [7, 11, 4, 5];
 
 const defaultTimeoutMs = 60_000;
+
+/** What a child may ask for between two steps. */
+const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 
 /** One launch under way: who drives the child through its handshake, and cleans up when it fails. */
 export class Launching {
@@ -229,9 +233,17 @@ export class Launching {
     }
   }
 
+  /** Waits for one step of the child, and answers what it asks for on the way. */
   async #await(type: SyncType): Promise<void> {
     try {
-      await expectSync(this.#sync!, type, { signal: this.#deadline });
+      for (;;) {
+        const { message, file } = await expectSync(this.#sync!, [type, ...questionTypes], {
+          signal: this.#deadline,
+        });
+        file?.close();
+        if (message.type === type) break;
+        await this.#answerQuestion(message);
+      }
       this.#reached = type;
       this.#transcript?.release();
     } catch (error) {
@@ -241,14 +253,21 @@ export class Launching {
     }
   }
 
-  /** Nothing may come any more but the end of file, or the reason why there is no program. */
+  /** A question that belongs to no step: what the child cannot do itself. */
+  async #answerQuestion({ type }: SyncMessage): Promise<void> {
+    throw new UnexpectedTypeError([this.#reached], type);
+  }
+
+  /** Nothing may come any more but questions and the end of file, or the reason why there is no program. */
   async #awaitExec(): Promise<void> {
-    const received = await this.#sync!.receive({ signal: this.#deadline });
-    if (received === undefined) return;
-    const { message, file } = received;
-    file?.close();
-    if (message.type !== 'procError') throw new UnexpectedTypeError(['procError'], message.type);
-    throw childFailure(peerInitError(message.arg ?? ''));
+    for (;;) {
+      const received = await this.#sync!.receive({ signal: this.#deadline });
+      if (received === undefined) return;
+      const { message, file } = received;
+      file?.close();
+      if (message.type === 'procError') throw childFailure(peerInitError(message.arg ?? ''));
+      await this.#answerQuestion(message);
+    }
   }
 
   async #childDied(): Promise<ChildDiedError> {
