@@ -120,7 +120,8 @@ describe('runChild', () => {
       "
       descriptors: dupAbove ×6, dup3 ×6, closeRange
       config: readAll, close
-      session: setsid, setDumpable, umask
+      session: setsid, umask
+      user namespace: setDumpable
       keyring: joinSessionKeyring
       cgroup namespace: unshare
       network: interfaceUp
@@ -129,7 +130,8 @@ describe('runChild', () => {
       devices: openat2, mknodat ×6, symlinkat ×5, close
       hooks: sendPacket, receivePacket
       pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
-      streams: openat2 ×2, close ×2, statx, openat2, statx, dup3, close, statx ×2, setBlocking ×3
+      make working directory: openat2 ×2, close ×2
+      streams: statx, openat2, statx, dup3, close, statx ×2, setBlocking ×3
       read-only root: openat2, close, mountSetattr
       hostname: sethostname
       read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
@@ -148,7 +150,8 @@ describe('runChild', () => {
       "
       descriptors: dupAbove ×6, dup3 ×6, closeRange
       config: readAll, close
-      session: setsid, setDumpable, umask, openat2, writeAll, close
+      session: setsid, umask, openat2, writeAll, close
+      user namespace: setDumpable
       keyring: joinSessionKeyring
       cgroup namespace: unshare
       network: interfaceUp
@@ -157,7 +160,8 @@ describe('runChild', () => {
       devices: openat2, mknodat ×6, symlinkat ×5, close
       hooks: sendPacket, receivePacket
       pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
-      streams: openat2 ×2, close ×2, openat2, openPtyPeer, setWindowSize, createFile, close, openat2, openTree, moveMount, close ×2, sendFile, close ×2, dup3 ×3, close, setControllingTerminal
+      make working directory: openat2 ×2, close ×2
+      streams: openat2, openPtyPeer, setWindowSize, createFile, close, openat2, openTree, moveMount, close ×2, sendFile, close ×2, dup3 ×3, close, setControllingTerminal
       read-only root: openat2, close, mountSetattr
       hostname: sethostname, setdomainname
       read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
@@ -189,8 +193,8 @@ describe('runChild', () => {
     /** By call and stage: what a child can go on without. Everything else ends it. */
     const dispensable = new Set([
       // A working directory that cannot be made: entering it says so.
-      'openat2 in streams',
-      'close in streams',
+      'openat2 in make working directory',
+      'close in make working directory',
       // Entered again as the user.
       'chdir in working directory',
       // Streams that cannot be given away still work.

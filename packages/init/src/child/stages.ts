@@ -1,6 +1,6 @@
 import type { InitConfig } from '../config/init-config.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
-import { CLONE_NEWCGROUP } from '../plan/namespaces.ts';
+import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
 import { AT_FDCWD, O_PATH, O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
@@ -8,6 +8,7 @@ import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
 import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
+import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
@@ -30,7 +31,12 @@ export type ChildState = {
   enteredCwd: boolean;
 };
 
-export type Stage = { name: string; run(state: ChildState): void };
+export type Stage = {
+  name: string;
+  /** A process that enters a running container goes through this stage, too. */
+  alsoOnEntering?: true;
+  run(state: ChildState): void;
+};
 
 /**
  * What a child does between its fork and its program, in this order. Each stage says why it
@@ -38,25 +44,59 @@ export type Stage = { name: string; run(state: ChildState): void };
  */
 export const stages: readonly Stage[] = [
   {
-    // First: the child must not share the forking process's terminal, nor be open to ptrace(2)
-    // while it still carries that process's memory.
+    // First: the child must not share the forking process's terminal.
     name: 'session',
+    alsoOnEntering: true,
     run({ sys, config }) {
       sys.setsid();
-      sys.setDumpable(false);
       sys.umask(0);
       if (config.oomScoreAdj !== undefined) {
-        // While /proc is still the host's: the container may have none.
-        const path = '/proc/self/oom_score_adj';
-        const fd = sys.openat2(AT_FDCWD, path, O_WRONLY, 0);
-        sys.writeAll(fd, new TextEncoder().encode(String(config.oomScoreAdj)), path);
-        sys.close(fd);
+        // While /proc is still the host's: the container may have none. And while this process is
+        // dumpable: its files there belong to the host's root otherwise.
+        writeProcFile(sys, '/proc/self/oom_score_adj', String(config.oomScoreAdj));
       }
+    },
+  },
+  {
+    // Before the namespaces are joined, while /proc is the host's. The clocks are those of the
+    // program: execve(2) moves this process into the namespace.
+    name: 'time namespace',
+    run({ sys, config }) {
+      if (config.timeOffsets === undefined) return;
+      sys.unshare(CLONE_NEWTIME);
+      if (config.timeOffsets === '') return;
+      attempting('set the clocks of the time namespace', { hint: timeHint }, () =>
+        writeProcFile(sys, '/proc/self/timens_offsets', config.timeOffsets ?? ''),
+      );
+    },
+  },
+  {
+    // Before anything that acts on a namespace. An entry process has done it where this list is empty.
+    name: 'namespaces',
+    alsoOnEntering: true,
+    run: ({ sys, config, fds }) => enterNamespaces(sys, config.joins, fds.joins),
+  },
+  {
+    // The parent has written the id maps before it sent the config. Before anything is made: files
+    // belong to who makes them, and the kernel asks for the rights of the namespace's root.
+    name: 'user namespace',
+    alsoOnEntering: true,
+    run({ sys, config }) {
+      if (config.becomeRoot) {
+        if (config.canSetGroups) sys.setgroups([]);
+        sys.setresgid(0);
+        sys.setresuid(0);
+      }
+      // It still carries the memory of the process it was forked from, and may not be open to
+      // ptrace(2). After the clocks and the OOM score: the files of an undumpable process in
+      // /proc belong to the host's root.
+      sys.setDumpable(false);
     },
   },
   {
     // Before the user changes: the keyring belongs to who creates it.
     name: 'keyring',
+    alsoOnEntering: true,
     run({ sys, config }) {
       try {
         sys.joinSessionKeyring(config.keyring);
@@ -105,10 +145,14 @@ export const stages: readonly Stage[] = [
     run: ({ sys, root }) => pivotRoot(sys, root),
   },
   {
-    // While the root can be written: a missing working directory is made here.
+    // While the root can be written.
+    name: 'make working directory',
+    run: ({ sys, config }) => makeWorkingDirectory(sys, config.cwd),
+  },
+  {
     name: 'streams',
+    alsoOnEntering: true,
     run({ sys, config, fds }) {
-      makeWorkingDirectory(sys, config.cwd);
       if (config.console === undefined || fds.console === undefined) {
         reopenNullStreams(sys);
         makeStreamsBlocking(sys);
@@ -145,6 +189,7 @@ export const stages: readonly Stage[] = [
   {
     // While CAP_SYS_RESOURCE is there to raise hard limits.
     name: 'limits',
+    alsoOnEntering: true,
     run({ sys, config }) {
       for (const { type, resource, soft, hard } of config.rlimits) {
         attempting(`set ${type}`, { hint: limitHint }, () =>
@@ -157,17 +202,20 @@ export const stages: readonly Stage[] = [
     // The gate. Nothing after it can leave anything behind outside this process, and nothing
     // before it runs the program: the parent records and pins the process before it answers.
     name: 'ready',
+    alsoOnEntering: true,
     run: ({ sys, fds }) => ask(sys, fds.sync, 'procReady', 'procRun'),
   },
   {
     // As root first: an image may keep a directory from its own user's reach that root can enter.
     name: 'working directory',
+    alsoOnEntering: true,
     run(state) {
       state.enteredCwd = enterWorkingDirectory(state.sys, state.config.cwd, true);
     },
   },
   {
     name: 'credentials',
+    alsoOnEntering: true,
     run({ sys, config }) {
       giveStreamsToUser(sys, config.user.uid);
       becomeUser(sys, config);
@@ -178,12 +226,14 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'working directory',
+    alsoOnEntering: true,
     run({ sys, config, enteredCwd }) {
       if (!enteredCwd) enterWorkingDirectory(sys, config.cwd, false);
     },
   },
   {
     name: 'exec',
+    alsoOnEntering: true,
     run({ sys, config, fds }) {
       const env = programEnvironment(sys, config.env, config.user.uid);
       const program = findProgram(sys, config.args[0] ?? '', env);
@@ -200,6 +250,18 @@ export const stages: readonly Stage[] = [
     },
   },
 ];
+
+function writeProcFile(sys: Syscall, path: string, text: string): void {
+  const fd = sys.openat2(AT_FDCWD, path, O_WRONLY, 0);
+  sys.writeAll(fd, new TextEncoder().encode(text), path);
+  sys.close(fd);
+}
+
+function timeHint({ code }: SyscallError): string | undefined {
+  return code === 'ERANGE'
+    ? 'An offset must not set a clock below zero, or further than the kernel can count; see time_namespaces(7).'
+    : undefined;
+}
 
 function limitHint({ code }: SyscallError): string | undefined {
   return code === 'EPERM'

@@ -9,14 +9,36 @@ import type { PlannedRlimit } from '../plan/rlimits.ts';
  * Everything that can be decided beforehand has been, so that the child only makes system calls.
  * Both sides come from the same build; the parent validated the configuration this is made from.
  */
-export type InitConfig = {
+export type InitConfig = ProcessConfig & ContainerConfig;
+
+/** What every child needs: the first of a container, and one that enters it later. */
+export type ProcessConfig = {
   id: string;
   args: string[];
   env: string[];
   cwd: string;
   /** Join a session keyring of this name; see keyrings(7). */
   keyring: string;
+  /** In the order of the `joins` descriptors; empty where an entry process has joined them. */
+  joins: NamespaceToJoin[];
+  /** Become the root of the user namespace, which is not the launcher's. */
+  becomeRoot: boolean;
+  /** False where the user namespace forbids setgroups(2). */
+  canSetGroups: boolean;
+  console: { height: number; width: number } | undefined;
+  rlimits: PlannedRlimit[];
+  oomScoreAdj: number | undefined;
+  umask: number;
+  noNewPrivileges: boolean;
+  user: { uid: number; gid: number; additionalGids: number[] };
+  capabilities: PlannedCapabilities;
+};
+
+/** What only the first process of a container needs, which sets the container up. */
+export type ContainerConfig = {
   unshareCgroup: boolean;
+  /** What to set the clocks of a new time namespace to, as /proc/PID/timens_offsets takes it. */
+  timeOffsets: string | undefined;
   loopbackUp: boolean;
   hostname: string | undefined;
   domainname: string | undefined;
@@ -27,13 +49,14 @@ export type InitConfig = {
   devLinks: readonly (readonly [name: string, target: string])[];
   maskedPaths: string[];
   readonlyPaths: string[];
-  console: { height: number; width: number } | undefined;
-  rlimits: PlannedRlimit[];
-  oomScoreAdj: number | undefined;
-  umask: number;
-  noNewPrivileges: boolean;
-  user: { uid: number; gid: number; additionalGids: number[] };
-  capabilities: PlannedCapabilities;
+};
+
+/** A namespace to join, or several of one process. */
+export type NamespaceToJoin = {
+  /** CLONE_NEW… flags: one for a namespace's own descriptor, any for a pidfd (Linux 5.8). */
+  flags: number;
+  /** What messages call it. */
+  name: string;
 };
 
 export type PlannedRootfs = {

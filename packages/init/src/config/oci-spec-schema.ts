@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
+import { idMappingSchema, namespaceSchema, timeOffsetsSchema } from './schema/namespaces.ts';
 import {
   absolutePath,
   int64,
@@ -61,15 +62,8 @@ const mountSchema = z.object({
   type: kernelString.optional(),
   source: kernelString.optional(),
   options: z.array(kernelString).nullish(),
-  uidMappings: z.array(z.unknown()).nullish(),
-  gidMappings: z.array(z.unknown()).nullish(),
-});
-
-const namespaceTypes = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup', 'user', 'time'] as const;
-
-const namespaceSchema = z.object({
-  type: z.enum(namespaceTypes),
-  path: kernelString.optional(),
+  uidMappings: z.array(idMappingSchema).nullish(),
+  gidMappings: z.array(idMappingSchema).nullish(),
 });
 
 const deviceRuleSchema = z.object({
@@ -91,14 +85,14 @@ const linuxSchema = z.object({
   readonlyPaths: z.array(absolutePath).nullish(),
   rootfsPropagation: z.string().optional(),
   devices: z.array(z.unknown()).nullish(),
-  uidMappings: z.array(z.unknown()).nullish(),
-  gidMappings: z.array(z.unknown()).nullish(),
+  uidMappings: z.array(idMappingSchema).nullish(),
+  gidMappings: z.array(idMappingSchema).nullish(),
   sysctl: z.record(z.string(), z.string()).nullish(),
   seccomp: z.unknown().optional(),
   mountLabel: z.string().optional(),
   intelRdt: z.unknown().optional(),
   personality: z.unknown().optional(),
-  timeOffsets: z.unknown().optional(),
+  timeOffsets: timeOffsetsSchema.nullish(),
   netDevices: z.unknown().optional(),
   memoryPolicy: z.unknown().optional(),
 });

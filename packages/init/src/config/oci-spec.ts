@@ -1,6 +1,8 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciIdMapping, OciNamespace, OciTimeOffsets } from './spec/namespaces.ts';
+
 export type OciSpec = {
   ociVersion: string;
   process: OciProcess;
@@ -63,21 +65,10 @@ export type OciMount = {
   type?: string | undefined;
   source?: string | undefined;
   options?: string[] | null | undefined;
-  uidMappings?: unknown[] | null | undefined;
-  gidMappings?: unknown[] | null | undefined;
+  /** The mount is id-mapped with these, in place of the container's own mappings. */
+  uidMappings?: OciIdMapping[] | null | undefined;
+  gidMappings?: OciIdMapping[] | null | undefined;
 };
-
-export type OciNamespaceType =
-  | 'pid'
-  | 'network'
-  | 'ipc'
-  | 'uts'
-  | 'mount'
-  | 'cgroup'
-  | 'user'
-  | 'time';
-
-export type OciNamespace = { type: OciNamespaceType; path?: string | undefined };
 
 export type OciDeviceRule = {
   allow: boolean;
@@ -100,14 +91,15 @@ export type OciLinux = {
   readonlyPaths?: string[] | null | undefined;
   rootfsPropagation?: string | undefined;
   devices?: unknown[] | null | undefined;
-  uidMappings?: unknown[] | null | undefined;
-  gidMappings?: unknown[] | null | undefined;
+  /** Of the new user namespace. */
+  uidMappings?: OciIdMapping[] | null | undefined;
+  gidMappings?: OciIdMapping[] | null | undefined;
   sysctl?: Record<string, string> | null | undefined;
   seccomp?: unknown;
   mountLabel?: string | undefined;
   intelRdt?: unknown;
   personality?: unknown;
-  timeOffsets?: unknown;
+  timeOffsets?: OciTimeOffsets | null | undefined;
   netDevices?: unknown;
   memoryPolicy?: unknown;
 };

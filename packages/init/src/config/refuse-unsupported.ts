@@ -47,16 +47,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
     );
   }
 
-  for (const [index, namespace] of (linux.namespaces ?? []).entries()) {
-    const field = `linux.namespaces[${index}]`;
-    if (namespace.type === 'user' || namespace.type === 'time') {
-      refusals.push({
-        field,
-        reason: `a ${namespace.type} namespace cannot be made by this version`,
-      });
-    }
-    refuse(`${field}.path`, namespace.path, 'joining an existing namespace is not possible yet');
-  }
   if (!keptPropagations.includes(linux.rootfsPropagation ?? 'rslave')) {
     refuse(
       'linux.rootfsPropagation',
@@ -64,8 +54,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
       `only ${keptPropagations.join(', ')} can be given to the root yet`,
     );
   }
-  refuse('linux.uidMappings', linux.uidMappings);
-  refuse('linux.gidMappings', linux.gidMappings);
   refuse('linux.devices', linux.devices);
   refuse('linux.sysctl', linux.sysctl);
   refuse('linux.seccomp', linux.seccomp);
@@ -75,7 +63,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
     refusals.push({ field: 'linux.intelRdt', reason: later });
   }
   refuse('linux.personality', linux.personality);
-  refuse('linux.timeOffsets', linux.timeOffsets);
   refuse('linux.netDevices', linux.netDevices);
   refuse('linux.memoryPolicy', linux.memoryPolicy);
   for (const [name, value] of Object.entries(linux.resources ?? {})) {

@@ -25,9 +25,11 @@ import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
+import { openNamespaces } from './open-namespaces.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
 import { AttemptTranscript } from './transcript.ts';
+import { writeIdMaps } from './write-id-maps.ts';
 import type { ForkedChild, Zygote } from './zygote.ts';
 
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
@@ -152,6 +154,10 @@ export class Launching {
     }
     this.clock.mark('fork');
     try {
+      if (this.plan.idMaps !== undefined) {
+        await writeIdMaps(this.child.pid, this.plan.idMaps);
+        this.clock.mark('id maps');
+      }
       // The config is what sets the child going: it must stand in its cgroup by then.
       if (this.plan.cgroup !== undefined && this.#startCgroup === undefined) {
         await enterCgroup(this.plan.cgroup, this.child.pid);
@@ -181,8 +187,11 @@ export class Launching {
       const path = this.#startCgroup;
       using cgroup =
         path === undefined ? undefined : openFd(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      using namespaces = openNamespaces(this.plan);
       this.#child = await this.#zygote.fork({
         cloneFlags: this.plan.cloneFlags,
+        undumpable: this.plan.undumpable,
+        ...namespaces.request,
         ...(cgroup === undefined ? {} : { cgroup }),
         fds: {
           stdin,

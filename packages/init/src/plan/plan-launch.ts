@@ -1,4 +1,6 @@
+import { release } from 'node:os';
 import { resolve } from 'node:path';
+import process from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -10,8 +12,15 @@ import { planCapabilities } from './capabilities.ts';
 import { defaultDevices, devLinks } from './devices.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
-import { planNamespaces } from './namespaces.ts';
+import { type PlannedJoin, planNamespaces } from './namespaces.ts';
+import { planTimeOffsets } from './time-namespace.ts';
+import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
+
+const thisProcess = (): Launcher => ({
+  uid: process.geteuid?.() ?? 0,
+  gid: process.getegid?.() ?? 0,
+});
 
 /** The limits that this process would have without Node's and our own changes to them. */
 export type InheritedLimits = {
@@ -25,6 +34,16 @@ export type LaunchPlan = {
   id: string;
   /** For clone3(2). */
   cloneFlags: number;
+  joins: PlannedJoin[];
+  /**
+   * Who joins them. With a user namespace in play, an entry process: others may have to be joined
+   * before a new one is made, or made after one is joined.
+   */
+  joinedBy: 'child' | 'entry';
+  /** Of a new user namespace. */
+  idMaps: PlannedIdMaps | undefined;
+  /** Closed to ptrace(2) from birth: others may be in its namespaces already. */
+  undumpable: boolean;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
   init: InitConfig;
@@ -37,6 +56,10 @@ export type PlanInput = {
   bundle: string;
   hierarchies?: readonly Hierarchy[];
   inheritedLimits?: InheritedLimits;
+  /** Default: this process. */
+  launcher?: Launcher;
+  /** Default: this kernel's. */
+  kernelRelease?: string;
 };
 
 const defaultUmask = 0o022;
@@ -55,6 +78,11 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const hierarchies = input.hierarchies ?? readHierarchies();
   refuseUnsupported(spec);
   const namespaces = planNamespaces(spec);
+  const launcher = input.launcher ?? thisProcess();
+  const idMaps = planIdMaps(spec, namespaces, launcher);
+  const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
+  const { joins } = namespaces;
+  const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
   const cgroup = planCgroup(spec, id, hierarchies);
   if (cgroup !== undefined && hierarchies.length === 0) {
     throw new InvalidConfigError(
@@ -74,20 +102,34 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
   const rootPath = resolve(bundle, spec.root.path);
   const readonly = spec.root.readonly ?? false;
-  const { process } = spec;
+  const { process: program } = spec;
   const linux = spec.linux ?? {};
   const propagation = linux.rootfsPropagation ?? 'rslave';
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
+    joins,
+    joinedBy,
+    idMaps,
+    // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
+    undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
     cgroup,
-    terminal: process.terminal ?? false,
+    terminal: program.terminal ?? false,
     init: {
       id,
-      args: process.args,
-      env: process.env ?? [],
-      cwd: process.cwd,
+      args: program.args,
+      env: program.env ?? [],
+      cwd: program.cwd,
       keyring: `_ses.${id}`,
+      joins:
+        joinedBy === 'entry'
+          ? []
+          : joins
+              .filter(({ type }) => type !== 'pid')
+              .map(({ flag, path }) => ({ flags: flag, name: path })),
+      becomeRoot: namespaces.user !== undefined,
+      canSetGroups: idMaps?.writtenBy !== 'own',
+      timeOffsets,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
       hostname: spec.hostname,
@@ -105,20 +147,20 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       maskedPaths: linux.maskedPaths ?? [],
       readonlyPaths: linux.readonlyPaths ?? [],
       console:
-        process.terminal === true
-          ? { height: process.consoleSize?.height ?? 0, width: process.consoleSize?.width ?? 0 }
+        program.terminal === true
+          ? { height: program.consoleSize?.height ?? 0, width: program.consoleSize?.width ?? 0 }
           : undefined,
-      rlimits: withInheritedLimits(planRlimits(process.rlimits ?? []), input.inheritedLimits),
-      oomScoreAdj: process.oomScoreAdj,
-      umask: process.user?.umask ?? defaultUmask,
-      noNewPrivileges: process.noNewPrivileges ?? false,
+      rlimits: withInheritedLimits(planRlimits(program.rlimits ?? []), input.inheritedLimits),
+      oomScoreAdj: program.oomScoreAdj,
+      umask: program.user?.umask ?? defaultUmask,
+      noNewPrivileges: program.noNewPrivileges ?? false,
       user: {
-        uid: process.user?.uid ?? 0,
-        gid: process.user?.gid ?? 0,
-        additionalGids: process.user?.additionalGids ?? [],
+        uid: program.user?.uid ?? 0,
+        gid: program.user?.gid ?? 0,
+        additionalGids: program.user?.additionalGids ?? [],
       },
       // Without a list the program has no capability at all, as under runc.
-      capabilities: planCapabilities(process.capabilities ?? {}),
+      capabilities: planCapabilities(program.capabilities ?? {}),
     },
   };
 }
