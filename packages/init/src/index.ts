@@ -4,12 +4,15 @@ export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
 export type {
   OciCapabilitySets,
+  OciDevice,
   OciDeviceRule,
+  OciIdMapping,
   OciLinux,
   OciMount,
   OciNamespace,
   OciNamespaceType,
   OciProcess,
+  OciRootfsPropagation,
   OciRlimit,
   OciSpec,
   OciUser,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
+import { deviceSchema, mountSchema, rootfsPropagationSchema } from './schema/mounts.ts';
 import {
   absolutePath,
   int64,
@@ -56,15 +57,6 @@ const processSchema = z.object({
   execCPUAffinity: z.unknown().optional(),
 });
 
-const mountSchema = z.object({
-  destination: kernelString.min(1),
-  type: kernelString.optional(),
-  source: kernelString.optional(),
-  options: z.array(kernelString).nullish(),
-  uidMappings: z.array(z.unknown()).nullish(),
-  gidMappings: z.array(z.unknown()).nullish(),
-});
-
 const namespaceTypes = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup', 'user', 'time'] as const;
 
 const namespaceSchema = z.object({
@@ -89,8 +81,8 @@ const linuxSchema = z.object({
   resources: z.looseObject({ devices: z.array(deviceRuleSchema).nullish() }).nullish(),
   maskedPaths: z.array(absolutePath).nullish(),
   readonlyPaths: z.array(absolutePath).nullish(),
-  rootfsPropagation: z.string().optional(),
-  devices: z.array(z.unknown()).nullish(),
+  rootfsPropagation: rootfsPropagationSchema.optional(),
+  devices: z.array(deviceSchema).nullish(),
   uidMappings: z.array(z.unknown()).nullish(),
   gidMappings: z.array(z.unknown()).nullish(),
   sysctl: z.record(z.string(), z.string()).nullish(),

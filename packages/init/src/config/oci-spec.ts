@@ -1,6 +1,10 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
+
+export type { OciDevice, OciIdMapping, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
+
 export type OciSpec = {
   ociVersion: string;
   process: OciProcess;
@@ -58,15 +62,6 @@ export type OciCapabilitySets = {
   ambient?: string[] | null | undefined;
 };
 
-export type OciMount = {
-  destination: string;
-  type?: string | undefined;
-  source?: string | undefined;
-  options?: string[] | null | undefined;
-  uidMappings?: unknown[] | null | undefined;
-  gidMappings?: unknown[] | null | undefined;
-};
-
 export type OciNamespaceType =
   | 'pid'
   | 'network'
@@ -98,8 +93,8 @@ export type OciLinux = {
     | undefined;
   maskedPaths?: string[] | null | undefined;
   readonlyPaths?: string[] | null | undefined;
-  rootfsPropagation?: string | undefined;
-  devices?: unknown[] | null | undefined;
+  rootfsPropagation?: OciRootfsPropagation | undefined;
+  devices?: OciDevice[] | null | undefined;
   uidMappings?: unknown[] | null | undefined;
   gidMappings?: unknown[] | null | undefined;
   sysctl?: Record<string, string> | null | undefined;

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -7,10 +6,10 @@ import type { OciSpec } from '../config/oci-spec.ts';
 import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planCapabilities } from './capabilities.ts';
-import { defaultDevices, devLinks } from './devices.ts';
-import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
+import { devLinks, planDevices } from './devices.ts';
 import { planMounts } from './mounts.ts';
 import { planNamespaces } from './namespaces.ts';
+import { planRootfs } from './rootfs.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
 
 /** The limits that this process would have without Node's and our own changes to them. */
@@ -37,6 +36,8 @@ export type PlanInput = {
   bundle: string;
   hierarchies?: readonly Hierarchy[];
   inheritedLimits?: InheritedLimits;
+  /** Move the root over the old one instead of pivot_root(2); see LaunchOptions. */
+  noPivot?: boolean;
 };
 
 const defaultUmask = 0o022;
@@ -72,11 +73,8 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroupNamespace: namespaces.cgroup,
   });
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
-  const rootPath = resolve(bundle, spec.root.path);
-  const readonly = spec.root.readonly ?? false;
   const { process } = spec;
   const linux = spec.linux ?? {};
-  const propagation = linux.rootfsPropagation ?? 'rslave';
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
@@ -92,15 +90,9 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       loopbackUp: namespaces.network,
       hostname: spec.hostname,
       domainname: spec.domainname,
-      rootfs: {
-        path: rootPath,
-        readonly,
-        // The host's own root: whatever is mounted on it must be as read-only as itself.
-        readonlyBelow: readonly && rootPath === '/',
-        propagation: propagation.endsWith('private') ? MS_PRIVATE : MS_SLAVE,
-      },
+      rootfs: planRootfs(spec, bundle, input.noPivot ?? false),
       mounts,
-      devices: ownsDev ? defaultDevices : [],
+      devices: ownsDev ? planDevices(linux.devices ?? []) : [],
       devLinks: ownsDev ? devLinks : [],
       maskedPaths: linux.maskedPaths ?? [],
       readonlyPaths: linux.readonlyPaths ?? [],

@@ -1,5 +1,5 @@
 import type { PlannedRootfs } from '../../config/init-config.ts';
-import { MOUNT_ATTR_RDONLY } from '../../plan/mount-options.ts';
+import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SHARED } from '../../plan/mount-options.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -19,7 +19,7 @@ import { attempting } from '../step-failure.ts';
 export function prepareRoot(sys: Syscall, rootfs: PlannedRootfs): number {
   // Before any mount of ours: a mount made while the tree is still shared would show on the host.
   attempting('cut mount propagation to the host', {}, () =>
-    sys.mountSetattr(AT_FDCWD, '/', AT_RECURSIVE, {
+    sys.mountSetattr(AT_FDCWD, '/', rootfs.propagationRecursive ? AT_RECURSIVE : 0, {
       set: 0,
       clear: 0,
       propagation: rootfs.propagation,
@@ -28,10 +28,12 @@ export function prepareRoot(sys: Syscall, rootfs: PlannedRootfs): number {
   const hint = (): string =>
     'root.path must name an existing directory; relative paths start at the bundle.';
   return attempting(`open root file system ${rootfs.path}`, { hint }, () => {
+    const place = sys.openat2(AT_FDCWD, rootfs.path, O_PATH, 0);
+    if (rootfs.propagation === MS_SHARED) makeMountPrivate(sys, place);
     const tree = sys.openTree(
-      AT_FDCWD,
-      rootfs.path,
-      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE,
+      place,
+      '',
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE,
     );
     if (rootfs.readonlyBelow) {
       // While nothing of ours is mounted yet, so that only the host's part becomes read-only.
@@ -41,9 +43,26 @@ export function prepareRoot(sys: Syscall, rootfs: PlannedRootfs): number {
         propagation: 0,
       });
     }
-    const place = sys.openat2(AT_FDCWD, rootfs.path, O_PATH, 0);
     sys.moveMount(tree, place, rootfs.path);
     sys.close(place);
     return tree;
   });
+}
+
+/** Far more than any path can have: without it a mistake of ours would be an endless loop. */
+const maxDepth = 4096;
+
+/**
+ * Makes the mount private that the root file system lies on. While that mount is shared, the root's
+ * own mount would appear on the host, and pivot_root(2) would refuse it.
+ */
+function makeMountPrivate(sys: Syscall, place: number): void {
+  let directory = place;
+  for (let depth = 0; depth < maxDepth && !sys.isMountRoot(directory); depth++) {
+    const parent = sys.openat2(directory, '..', O_PATH, 0);
+    if (directory !== place) sys.close(directory);
+    directory = parent;
+  }
+  sys.mountSetattr(directory, '', AT_EMPTY_PATH, { set: 0, clear: 0, propagation: MS_PRIVATE });
+  if (directory !== place) sys.close(directory);
 }
