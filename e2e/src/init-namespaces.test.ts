@@ -53,8 +53,14 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const gone = new Promise((resolve) => child.once('exit', resolve));
+    const begun = new Promise((resolve) => child.stdout.once('data', resolve));
     try {
-      await new Promise((resolve) => child.stdout.once('data', resolve));
+      await Promise.race([
+        begun,
+        gone.then(() => {
+          throw new Error(`unshare ${flags.join(' ')} has ended`);
+        }),
+      ]);
       return await use(child.pid!, namespacesOf(child.pid!));
     } finally {
       child.kill('SIGKILL');
@@ -194,7 +200,8 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
   });
 
   it('launch joins a time namespace', async () => {
-    await besideProcess(['--time', '--fork', '--boottime', '10000000'], async (pid) => {
+    const flags = ['--time', '--fork', '--kill-child', '--boottime', '10000000'];
+    await besideProcess(flags, async (pid) => {
       const path = `/proc/${pid}/ns/time_for_children`;
       const { stdout } = await runIn(bundle, 'cat /proc/uptime', (spec) => {
         spec.linux!.namespaces!.push({ type: 'time', path });
@@ -211,7 +218,7 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
         withUser((spec) => {
           replace(spec, { type: 'network', path: `/proc/${pid}/ns/net` });
           // Its file system belongs to whoever owns the network namespace.
-          spec.mounts = spec.mounts!.filter(({ type }) => type !== 'sysfs');
+          spec.mounts = spec.mounts!.filter(({ destination }) => !destination.startsWith('/sys'));
         }),
       );
       const inside = parseNamespaces(stdout.trim().split('\n').slice(0, -1).join('\n'));
@@ -222,8 +229,10 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
   });
 
   it('launch joins a user namespace and makes the others in it', async () => {
-    const flags = ['--user', '--map-users=0,100000,65536', '--map-groups=0,100000,65536'];
-    await besideProcess(flags, async (pid, namespaces) => {
+    await besideProcess(['--user'], async (pid, namespaces) => {
+      for (const map of ['uid_map', 'gid_map']) {
+        writeFileSync(`/proc/${pid}/${map}`, '0 100000 65536');
+      }
       const { stdout, stderr } = await runIn(
         bundle,
         `${listNamespaces}; id -u; echo $$; mount -t tmpfs none /tmp && echo mine`,
@@ -275,13 +284,13 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
   it.each<[string, Change, Partial<LaunchError>]>([
     [
       'a path that does not exist',
-      (spec) => replace(spec, { type: 'network', path: '/proc/1/ns/nosuch' }),
-      { step: 'namespaces', errnoCode: 'ENOENT', path: '/proc/1/ns/nosuch', index: 5 },
+      (spec) => replace(spec, { type: 'network', path: '/proc/self/ns/nosuch' }),
+      { step: 'namespaces', errnoCode: 'ENOENT', path: '/proc/self/ns/nosuch', index: 5 },
     ],
     [
       'a namespace of another type',
-      (spec) => replace(spec, { type: 'network', path: '/proc/1/ns/uts' }),
-      { step: 'namespaces', errnoCode: 'EINVAL', path: '/proc/1/ns/uts', syscall: 'setns' },
+      (spec) => replace(spec, { type: 'network', path: '/proc/self/ns/uts' }),
+      { step: 'namespaces', errnoCode: 'EINVAL', path: '/proc/self/ns/uts', syscall: 'setns' },
     ],
     [
       'a file that is no namespace',

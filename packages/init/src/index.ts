@@ -4,10 +4,12 @@ export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
 export type {
   OciCapabilitySets,
+  OciDevice,
   OciDeviceRule,
   OciLinux,
   OciMount,
   OciProcess,
+  OciRootfsPropagation,
   OciRlimit,
   OciSpec,
   OciUser,

@@ -1,7 +1,7 @@
 import type { InitConfig } from '../config/init-config.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
-import { AT_FDCWD, O_PATH, O_WRONLY } from '../syscall/constants.ts';
+import { AT_FDCWD, O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
@@ -12,8 +12,8 @@ import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
-import { makeMounts, sealMounts } from './rootfs/make-mounts.ts';
-import { pivotRoot } from './rootfs/pivot-root.ts';
+import { makeMounts, sealMounts, type UnsealedMount } from './rootfs/make-mounts.ts';
+import { enterRoot } from './rootfs/pivot-root.ts';
 import { prepareRoot } from './rootfs/prepare-root.ts';
 import { makePathsReadonly, maskPaths } from './rootfs/restrict-paths.ts';
 import { giveStreamsToUser, makeStreamsBlocking, reopenNullStreams } from './stdio.ts';
@@ -29,6 +29,8 @@ export type ChildState = {
   /** The root mount, from the stage `rootfs` to the pivot. */
   root: number;
   enteredCwd: boolean;
+  /** Mounts that stay writable from the stage `mounts` to `read-only root`. */
+  unsealed?: readonly UnsealedMount[];
 };
 
 export type Stage = {
@@ -123,12 +125,15 @@ export const stages: readonly Stage[] = [
   {
     name: 'rootfs',
     run(state) {
-      state.root = prepareRoot(state.sys, state.config.rootfs);
+      state.root = prepareRoot(state.sys, state.fds, state.config.rootfs);
     },
   },
   {
     name: 'mounts',
-    run: ({ sys, root, config }) => makeMounts(sys, root, config.mounts),
+    run(state) {
+      const { sys, root, fds, config } = state;
+      state.unsealed = makeMounts(sys, { root, fds, rootfs: config.rootfs }, config.mounts);
+    },
   },
   {
     // After the mounts: /dev is usually one of them.
@@ -142,7 +147,7 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'pivot',
-    run: ({ sys, root }) => pivotRoot(sys, root),
+    run: ({ sys, root, config }) => enterRoot(sys, root, config.rootfs),
   },
   {
     // While the root can be written.
@@ -162,10 +167,8 @@ export const stages: readonly Stage[] = [
   {
     // After the devices, the working directory and the console, which are made inside.
     name: 'read-only root',
-    run({ sys, config }) {
-      const root = sys.openat2(AT_FDCWD, '/', O_PATH, 0);
-      sealMounts(sys, root, config.mounts);
-      sys.close(root);
+    run({ sys, config, unsealed }) {
+      sealMounts(sys, unsealed ?? []);
       if (!config.rootfs.readonly) return;
       sys.mountSetattr(AT_FDCWD, '/', 0, { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 });
     },

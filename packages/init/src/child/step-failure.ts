@@ -44,7 +44,7 @@ function hintFor(
 const maxTextLength = 8192;
 
 /** The argument of procError: `message` as runc has it, our own keys beside it. */
-export type FailureReport = { [key: string]: JsonValue };
+export type FailureReport = { message: string; step: string; [key: string]: JsonValue };
 
 export function describeFailure(step: string, error: unknown): FailureReport {
   const failure = error instanceof StepFailure ? error : undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
+import { deviceSchema, mountSchema, rootfsPropagationSchema } from './schema/mounts.ts';
 import { idMappingSchema, namespaceSchema, timeOffsetsSchema } from './schema/namespaces.ts';
 import {
   absolutePath,
@@ -57,15 +58,6 @@ const processSchema = z.object({
   execCPUAffinity: z.unknown().optional(),
 });
 
-const mountSchema = z.object({
-  destination: kernelString.min(1),
-  type: kernelString.optional(),
-  source: kernelString.optional(),
-  options: z.array(kernelString).nullish(),
-  uidMappings: z.array(idMappingSchema).nullish(),
-  gidMappings: z.array(idMappingSchema).nullish(),
-});
-
 const deviceRuleSchema = z.object({
   allow: z.boolean(),
   type: z.enum(['a', 'b', 'c']).optional(),
@@ -83,8 +75,8 @@ const linuxSchema = z.object({
   resources: z.looseObject({ devices: z.array(deviceRuleSchema).nullish() }).nullish(),
   maskedPaths: z.array(absolutePath).nullish(),
   readonlyPaths: z.array(absolutePath).nullish(),
-  rootfsPropagation: z.string().optional(),
-  devices: z.array(z.unknown()).nullish(),
+  rootfsPropagation: rootfsPropagationSchema.optional(),
+  devices: z.array(deviceSchema).nullish(),
   uidMappings: z.array(idMappingSchema).nullish(),
   gidMappings: z.array(idMappingSchema).nullish(),
   sysctl: z.record(z.string(), z.string()).nullish(),

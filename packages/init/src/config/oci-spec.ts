@@ -1,7 +1,10 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
 import type { OciIdMapping, OciNamespace, OciTimeOffsets } from './spec/namespaces.ts';
+
+export type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
 
 export type OciSpec = {
   ociVersion: string;
@@ -60,16 +63,6 @@ export type OciCapabilitySets = {
   ambient?: string[] | null | undefined;
 };
 
-export type OciMount = {
-  destination: string;
-  type?: string | undefined;
-  source?: string | undefined;
-  options?: string[] | null | undefined;
-  /** The mount is id-mapped with these, in place of the container's own mappings. */
-  uidMappings?: OciIdMapping[] | null | undefined;
-  gidMappings?: OciIdMapping[] | null | undefined;
-};
-
 export type OciDeviceRule = {
   allow: boolean;
   type?: 'a' | 'b' | 'c' | undefined;
@@ -89,8 +82,8 @@ export type OciLinux = {
     | undefined;
   maskedPaths?: string[] | null | undefined;
   readonlyPaths?: string[] | null | undefined;
-  rootfsPropagation?: string | undefined;
-  devices?: unknown[] | null | undefined;
+  rootfsPropagation?: OciRootfsPropagation | undefined;
+  devices?: OciDevice[] | null | undefined;
   /** Of the new user namespace. */
   uidMappings?: OciIdMapping[] | null | undefined;
   gidMappings?: OciIdMapping[] | null | undefined;

@@ -4,7 +4,6 @@ import type { OciSpec } from './oci-spec.ts';
 type Refusal = { field: string; reason: string };
 
 const later = 'this version does not set it up yet';
-const keptPropagations = ['private', 'rprivate', 'slave', 'rslave'];
 const isSet = (value: unknown): boolean =>
   value !== undefined &&
   value !== null &&
@@ -34,27 +33,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
 
   for (const [kind, hooks] of Object.entries(spec.hooks ?? {})) refuse(`hooks.${kind}`, hooks);
 
-  for (const [index, mount] of (spec.mounts ?? []).entries()) {
-    refuse(
-      `mounts[${index}].uidMappings`,
-      mount.uidMappings,
-      'idmapped mounts come with user namespaces',
-    );
-    refuse(
-      `mounts[${index}].gidMappings`,
-      mount.gidMappings,
-      'idmapped mounts come with user namespaces',
-    );
-  }
-
-  if (!keptPropagations.includes(linux.rootfsPropagation ?? 'rslave')) {
-    refuse(
-      'linux.rootfsPropagation',
-      linux.rootfsPropagation,
-      `only ${keptPropagations.join(', ')} can be given to the root yet`,
-    );
-  }
-  refuse('linux.devices', linux.devices);
   refuse('linux.sysctl', linux.sysctl);
   refuse('linux.seccomp', linux.seccomp);
   refuse('linux.mountLabel', linux.mountLabel);

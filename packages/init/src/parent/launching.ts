@@ -22,13 +22,14 @@ import {
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
+import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
 import { openNamespaces } from './open-namespaces.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
-import { AttemptTranscript } from './transcript.ts';
+import { AttemptTranscript, type HandshakeChannel } from './transcript.ts';
 import { writeIdMaps } from './write-id-maps.ts';
 import type { ForkedChild, Zygote } from './zygote.ts';
 
@@ -47,7 +48,7 @@ export class Launching {
   readonly #zygote: Zygote;
   readonly #options: LaunchOptions;
   #stdio: Stdio | undefined;
-  #sync: SyncChannel<OwnedFd> | undefined;
+  #sync: HandshakeChannel | undefined;
   #child: ForkedChild | undefined;
   /** The last thing the child is known to have finished. */
   #reached = 'fork';
@@ -171,7 +172,7 @@ export class Launching {
     this.clock.mark('mounts');
   }
 
-  async #tapped(socket: SyncSocket): Promise<SyncChannel<OwnedFd>> {
+  async #tapped(socket: SyncSocket): Promise<HandshakeChannel> {
     const { transcript } = this.#options;
     if (transcript === undefined) return socket;
     this.#transcript = new AttemptTranscript(transcript);
@@ -244,9 +245,10 @@ export class Launching {
 
   /** Waits for one step of the child, and answers what it asks for on the way. */
   async #await(type: SyncType): Promise<void> {
+    const channel: SyncChannel<OwnedFd> = this.#sync!;
     try {
       for (;;) {
-        const { message, file } = await expectSync(this.#sync!, [type, ...questionTypes], {
+        const { message, file } = await expectSync(channel, [type, ...questionTypes], {
           signal: this.#deadline,
         });
         file?.close();
@@ -263,8 +265,14 @@ export class Launching {
   }
 
   /** A question that belongs to no step: what the child cannot do itself. */
-  async #answerQuestion({ type }: SyncMessage): Promise<void> {
-    throw new UnexpectedTypeError([this.#reached], type);
+  async #answerQuestion({ type, arg = '' }: SyncMessage): Promise<void> {
+    if (type !== 'procMountPlease') throw new UnexpectedTypeError([this.#reached], type);
+    const answer = await answerMountPlease(arg, this.plan, this.#zygote);
+    using tree = answer.tree;
+    await this.#sync!.send(
+      { type: 'procMountFd', flags: 1, arg: answer.arg },
+      { name: answer.name, fd: tree },
+    );
   }
 
   /** Nothing may come any more but questions and the end of file, or the reason why there is no program. */

@@ -238,7 +238,7 @@ class ZygoteProcess implements Zygote {
         return this.#takeForked(event.token, event.pid);
       case 'failed': {
         const { failure, token } = event;
-        this.#forks.get(token)?.reject(reportedFailure(failure, String(failure['message'])));
+        this.#forks.get(token)?.reject(reportedFailure(failure, failure.message));
         this.#forks.delete(token);
         return this.#holdEventLoopWhileBusy();
       }

@@ -1,5 +1,4 @@
 import { release } from 'node:os';
-import { resolve } from 'node:path';
 import process from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
@@ -9,10 +8,10 @@ import type { OciSpec } from '../config/oci-spec.ts';
 import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planCapabilities } from './capabilities.ts';
-import { defaultDevices, devLinks } from './devices.ts';
-import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
+import { devLinks, planDevices } from './devices.ts';
 import { planMounts } from './mounts.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
+import { planRootfs } from './rootfs.ts';
 import { planTimeOffsets } from './time-namespace.ts';
 import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
@@ -60,6 +59,8 @@ export type PlanInput = {
   launcher?: Launcher;
   /** Default: this kernel's. */
   kernelRelease?: string;
+  /** Move the root over the old one instead of pivot_root(2); see LaunchOptions. */
+  noPivot?: boolean;
 };
 
 const defaultUmask = 0o022;
@@ -100,11 +101,8 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroupNamespace: namespaces.cgroup,
   });
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
-  const rootPath = resolve(bundle, spec.root.path);
-  const readonly = spec.root.readonly ?? false;
   const { process: program } = spec;
   const linux = spec.linux ?? {};
-  const propagation = linux.rootfsPropagation ?? 'rslave';
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
@@ -134,15 +132,9 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       loopbackUp: namespaces.network,
       hostname: spec.hostname,
       domainname: spec.domainname,
-      rootfs: {
-        path: rootPath,
-        readonly,
-        // The host's own root: whatever is mounted on it must be as read-only as itself.
-        readonlyBelow: readonly && rootPath === '/',
-        propagation: propagation.endsWith('private') ? MS_PRIVATE : MS_SLAVE,
-      },
+      rootfs: planRootfs(spec, bundle, input.noPivot ?? false),
       mounts,
-      devices: ownsDev ? defaultDevices : [],
+      devices: ownsDev ? planDevices(linux.devices ?? []) : [],
       devLinks: ownsDev ? devLinks : [],
       maskedPaths: linux.maskedPaths ?? [],
       readonlyPaths: linux.readonlyPaths ?? [],

@@ -6,6 +6,7 @@ import { mountCalls } from './calls/mounts.ts';
 import { namespaceCalls } from './calls/namespaces.ts';
 import { processCalls } from './calls/process.ts';
 import { terminalCalls } from './calls/terminal.ts';
+import { treeCalls } from './calls/trees.ts';
 import { createKernel } from './kernel.ts';
 import type { Syscall } from './syscall.ts';
 
@@ -25,5 +26,6 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...namespaceCalls(kernel),
     ...processCalls(kernel),
     ...terminalCalls(kernel),
+    ...treeCalls(kernel),
   };
 }

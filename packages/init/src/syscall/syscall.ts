@@ -5,6 +5,7 @@ import type { MountCalls } from './calls/mounts.ts';
 import type { NamespaceCalls } from './calls/namespaces.ts';
 import type { ProcessCalls } from './calls/process.ts';
 import type { TerminalCalls } from './calls/terminal.ts';
+import type { TreeCalls } from './calls/trees.ts';
 
 export type { CapabilityMasks } from './calls/credentials.ts';
 export type { FileStatus } from './calls/files.ts';
@@ -25,4 +26,5 @@ export interface Syscall
     MountCalls,
     NamespaceCalls,
     ProcessCalls,
-    TerminalCalls {}
+    TerminalCalls,
+    TreeCalls {}

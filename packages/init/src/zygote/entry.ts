@@ -38,7 +38,7 @@ export class EntryFailure extends Error {
   readonly report: FailureReport;
 
   constructor(report: FailureReport) {
-    super(String(report['message']));
+    super(report.message);
     this.report = report;
   }
 }
@@ -105,7 +105,12 @@ function runEntry(sys: Syscall, forker: Forker, request: EntryRequest, reportFd:
     const console = child.console === undefined ? [] : [child.console];
     const cgroup = cgroupFd === undefined ? [] : [cgroupFd];
     placeDescriptors(sys, [
-      ...[stdin, stdout, stderr, init, sync, reportFd],
+      stdin,
+      stdout,
+      stderr,
+      init,
+      sync,
+      reportFd,
       ...console,
       ...cgroup,
       ...preserved,

@@ -47,7 +47,13 @@ const sampleConfig: InitConfig = {
   loopbackUp: true,
   hostname: 'warm-up',
   domainname: undefined,
-  rootfs: { path: '/', readonly: true, readonlyBelow: true, propagation: 0 },
+  rootfs: {
+    path: '/',
+    readonly: true,
+    readonlyBelow: true,
+    propagation: 0,
+    propagationRecursive: true,
+  },
   mounts: [
     {
       kind: 'filesystem',
@@ -73,7 +79,7 @@ const sampleConfig: InitConfig = {
       recursiveAttributes: noChange,
       propagation: [],
     },
-    { kind: 'seal', index: 2, destination: '/mnt' },
+    { kind: 'seal', index: 1, destination: '/mnt/a' },
   ],
   devices: defaultDevices,
   devLinks,

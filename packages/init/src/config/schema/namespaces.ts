@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { OciIdMapping, OciNamespace, OciTimeOffsets } from '../spec/namespaces.ts';
-import { absolutePath, int64, uint32 } from './primitives.ts';
+import { absolutePath, int64, userId } from './primitives.ts';
 
 const namespaceTypes = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup', 'user', 'time'] as const;
 
@@ -11,8 +11,8 @@ export const namespaceSchema: z.ZodType<OciNamespace> = z.object({
 });
 
 export const idMappingSchema: z.ZodType<OciIdMapping> = z.object({
-  containerID: uint32,
-  hostID: uint32,
+  containerID: userId,
+  hostID: userId,
   size: z.int().min(1, 'must map at least one id').max(0xffff_ffff),
 });
 
