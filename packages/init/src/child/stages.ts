@@ -1,4 +1,5 @@
 import type { InitConfig } from '../config/init-config.ts';
+import { ociState } from '../hooks/oci-state.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 import { CLONE_NEWCGROUP } from '../plan/namespaces.ts';
 import { AT_FDCWD, O_PATH, O_WRONLY } from '../syscall/constants.ts';
@@ -9,6 +10,7 @@ import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
 import { programEnvironment } from './environment.ts';
+import { runHooks } from './hooks.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
 import { makeMounts, sealMounts } from './rootfs/make-mounts.ts';
@@ -101,6 +103,18 @@ export const stages: readonly Stage[] = [
     run: ({ sys, fds }) => ask(sys, fds.sync, 'procHooks', 'procHooksDone'),
   },
   {
+    // After the runtime's own hooks, as the specification has it, and before the pivot: the paths
+    // of these are the host's, and they may still change what the container will see.
+    name: 'createContainer',
+    run({ sys, root, config: { hooks, rootfs } }) {
+      if (hooks === undefined || hooks.createContainer.length === 0) return;
+      sys.fchdir(root, rootfs.path);
+      sys.umask(hookUmask);
+      runHooks(sys, hooks.createContainer, ociState(hooks.state, 'creating', sys.getpid()));
+      sys.umask(0);
+    },
+  },
+  {
     name: 'pivot',
     run: ({ sys, root }) => pivotRoot(sys, root),
   },
@@ -183,6 +197,15 @@ export const stages: readonly Stage[] = [
     },
   },
   {
+    // Last before the program: as its user, with its limits and its capabilities, as runc does.
+    name: 'startContainer',
+    run({ sys, config: { hooks, umask } }) {
+      if (hooks === undefined || hooks.startContainer.length === 0) return;
+      sys.umask(umask);
+      runHooks(sys, hooks.startContainer, ociState(hooks.state, 'created', sys.getpid()));
+    },
+  },
+  {
     name: 'exec',
     run({ sys, config, fds }) {
       const env = programEnvironment(sys, config.env, config.user.uid);
@@ -200,6 +223,9 @@ export const stages: readonly Stage[] = [
     },
   },
 ];
+
+/** For hooks that run before the program's own is set. */
+const hookUmask = 0o022;
 
 function limitHint({ code }: SyscallError): string | undefined {
   return code === 'EPERM'

@@ -1,5 +1,6 @@
 import type { PlannedCapabilities } from '../plan/capabilities.ts';
 import type { PlannedDevice } from '../plan/devices.ts';
+import type { ChildHooks } from '../plan/hooks.ts';
 import type { AttributeChange, PropagationChange } from '../plan/mount-options.ts';
 import type { PlannedRlimit } from '../plan/rlimits.ts';
 
@@ -34,6 +35,7 @@ export type InitConfig = {
   noNewPrivileges: boolean;
   user: { uid: number; gid: number; additionalGids: number[] };
   capabilities: PlannedCapabilities;
+  hooks: ChildHooks | undefined;
 };
 
 export type PlannedRootfs = {

@@ -1,6 +1,8 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciHooks } from './spec/hooks.ts';
+
 export type OciSpec = {
   ociVersion: string;
   process: OciProcess;
@@ -8,8 +10,7 @@ export type OciSpec = {
   hostname?: string | undefined;
   domainname?: string | undefined;
   mounts?: OciMount[] | null | undefined;
-  /** By kind: `prestart`, `createRuntime`, `createContainer`, `startContainer`, `poststart`, `poststop`. */
-  hooks?: Record<string, unknown[] | null | undefined> | null | undefined;
+  hooks?: OciHooks | null | undefined;
   annotations?: Record<string, string> | null | undefined;
   linux?: OciLinux | null | undefined;
 };

@@ -26,18 +26,6 @@ const refused: [field: string, change: Change][] = [
     change('process', 'ioPriority', { class: 'IOPRIO_CLASS_BE', priority: 4 }),
   ],
   ['process.execCPUAffinity', change('process', 'execCPUAffinity', { initial: '0' })],
-  ...[
-    'prestart',
-    'createRuntime',
-    'createContainer',
-    'startContainer',
-    'poststart',
-    'poststop',
-    'new',
-  ].map((kind): [string, Change] => [
-    `hooks.${kind}`,
-    (spec) => void (spec.hooks = { [kind]: [{ path: '/bin/true' }] }),
-  ]),
   ['mounts[0].uidMappings', (spec) => void (spec.mounts![0]!.uidMappings = mapping)],
   ['mounts[1].gidMappings', (spec) => void (spec.mounts![1]!.gidMappings = mapping)],
   ['linux.namespaces[6]', (spec) => void spec.linux!.namespaces!.push({ type: 'user' })],
@@ -111,7 +99,6 @@ describe('refuseUnsupported', () => {
     const spec = stockSpec();
     Object.assign(spec.linux!, { seccomp: empty, sysctl: empty, devices: empty });
     Object.assign(spec.linux!.resources!, { memory: empty });
-    Object.assign(spec, { hooks: { prestart: empty } });
     expect(unsupportedFields(spec)).toEqual([]);
   });
 

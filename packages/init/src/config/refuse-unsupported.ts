@@ -32,8 +32,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
   refuse('process.ioPriority', process.ioPriority);
   refuse('process.execCPUAffinity', process.execCPUAffinity);
 
-  for (const [kind, hooks] of Object.entries(spec.hooks ?? {})) refuse(`hooks.${kind}`, hooks);
-
   for (const [index, mount] of (spec.mounts ?? []).entries()) {
     refuse(
       `mounts[${index}].uidMappings`,

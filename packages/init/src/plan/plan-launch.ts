@@ -8,6 +8,7 @@ import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planCapabilities } from './capabilities.ts';
 import { defaultDevices, devLinks } from './devices.ts';
+import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
 import { planNamespaces } from './namespaces.ts';
@@ -27,6 +28,9 @@ export type LaunchPlan = {
   cloneFlags: number;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
+  /** Absolute path of the bundle: where the runtime's hooks run. */
+  bundle: string;
+  hooks: PlannedHooks | undefined;
   init: InitConfig;
 };
 
@@ -77,11 +81,14 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const { process } = spec;
   const linux = spec.linux ?? {};
   const propagation = linux.rootfsPropagation ?? 'rslave';
+  const hooks = planHooks(spec, id, bundle);
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
     cgroup,
     terminal: process.terminal ?? false,
+    bundle,
+    hooks,
     init: {
       id,
       args: process.args,
@@ -119,6 +126,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       },
       // Without a list the program has no capability at all, as under runc.
       capabilities: planCapabilities(process.capabilities ?? {}),
+      hooks: childHooks(hooks),
     },
   };
 }

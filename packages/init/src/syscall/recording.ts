@@ -27,6 +27,7 @@ export type RecordingOptions = {
 export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
 
 const EPERM = 1;
+const SPAWNED_PID = 42;
 
 /** Calls that return nothing, by the file in calls/ that declares them. */
 const silentCalls = [
@@ -79,6 +80,8 @@ const silentCalls = [
   'prlimit',
   'resetSignals',
   'execve',
+  // spawn
+  'killGroup',
   // terminal
   'setWindowSize',
   'setControllingTerminal',
@@ -91,6 +94,8 @@ const descriptorCalls = [
   'fsopen',
   'fsmount',
   'openPtyPeer',
+  'memoryFile',
+  'pidfdOpen',
 ] as const satisfies readonly (keyof Syscall)[];
 
 /** Calls that return a descriptor of the path that is their second operand. */
@@ -158,6 +163,34 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     receiveFile(fd) {
       record('receiveFile', [fd]);
       return { name: '', fd: nextFd++ };
+    },
+    getpid() {
+      record('getpid', []);
+      return 1;
+    },
+    pipe() {
+      record('pipe', []);
+      return { reader: nextFd++, writer: nextFd++ };
+    },
+    spawn(path, args, env, stdin, output) {
+      record('spawn', [path, args, env, stdin, output]);
+      return SPAWNED_PID;
+    },
+    pollSpawned(pidfd, output, timeoutMs) {
+      record('pollSpawned', [pidfd, output, timeoutMs]);
+      return { ended: true, readable: true };
+    },
+    readAvailable(fd, path) {
+      record('readAvailable', [fd, path]);
+      return undefined;
+    },
+    waitSpawned(pidfd) {
+      record('waitSpawned', [pidfd]);
+      return { code: 0 };
+    },
+    monotonicMs() {
+      record('monotonicMs', []);
+      return 0;
     },
     exit(code): never {
       record('exit', [code]);
