@@ -28,6 +28,7 @@ export class LaunchedProcess implements AsyncDisposable {
    */
   readonly exited: Promise<WaitStatus>;
   readonly #launching: Launching;
+  #detached = false;
 
   constructor(launching: Launching, options: Pick<LaunchOptions, 'onExit' | 'poststop'> = {}) {
     this.#launching = launching;
@@ -70,12 +71,13 @@ export class LaunchedProcess implements AsyncDisposable {
 
   /** Stops watching and closes our descriptors; the program runs on, and this object no longer learns its end. */
   detach(): void {
+    this.#detached = true;
     this.#launching.detach();
   }
 
-  /** Kills the process and waits until it is gone. */
+  /** Kills the process and waits until it is gone, and all that `exited` waits for is done. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#launching.child.pidfd.closed) return;
+    if (this.#detached) return;
     this.signal('SIGKILL');
     await this.exited.catch(() => undefined);
   }
