@@ -456,18 +456,25 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
     ]);
   });
 
-  it.each(failingKinds)('launch can be aborted while a %s hook runs', async (kind) => {
-    const mark = String(100_200 + failingKinds.indexOf(kind));
+  it.each(
+    failingKinds.flatMap((kind) => [[kind, 'its own'] as const, [kind, "the host's"] as const]),
+  )('launch can be aborted while a %s hook runs, in %s pid namespace', async (kind, whose) => {
+    const own = whose === 'its own';
+    const mark = String(100_200 + 2 * failingKinds.indexOf(kind) + Number(own));
     const started = join(bundle.path, 'shared/started');
     const controller = new AbortController();
     const reason = new Error('enough');
     const inside = isInside(kind) ? '/shared/started' : started;
-    const spec = shellSpec('sleep 1000', (changed) =>
+    const spec = shellSpec('exec sleep 1000', (changed) => {
+      if (!own) {
+        const { namespaces: all } = changed.linux!;
+        changed.linux!.namespaces = all!.filter(({ type }) => type !== 'pid');
+      }
       withHooks(changed, {
         [kind]: [shell(`echo > ${inside}; sleep ${mark}; true`)],
         poststop: [shell(`echo poststop >> ${log()}`)],
-      }),
-    );
+      });
+    });
     const failing = failureOf(() =>
       launch({ id: newId(), spec, bundle: bundle.path }, { signal: controller.signal }),
     );

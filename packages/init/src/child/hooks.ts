@@ -16,15 +16,21 @@ type Ended = { end: HookEnd; output: Uint8Array };
  * Runs hooks one after the other, as whoever and wherever this process is now.
  *
  * @param state what each gets on its standard input
+ * @param sync when the parent hangs up there, the hook is killed: the launch is over
  * @throws StepFailure at the first that fails; what it printed is in the message
  */
-export function runHooks(sys: Syscall, hooks: readonly PlannedHook[], state: OciState): void {
+export function runHooks(
+  sys: Syscall,
+  hooks: readonly PlannedHook[],
+  state: OciState,
+  sync: number,
+): void {
   const text = new TextEncoder().encode(JSON.stringify(state));
   for (const hook of hooks) {
     const attempt = hookAttempt(hook);
     const { index, path } = hook;
     const { end, output } = attempting(attempt, { index, hint: () => callHint }, () =>
-      runHook(sys, hook, text),
+      runHook(sys, hook, text, sync),
     );
     const failure = hookFailure(end, output);
     if (failure !== undefined) {
@@ -36,7 +42,7 @@ export function runHooks(sys: Syscall, hooks: readonly PlannedHook[], state: Oci
 const callHint =
   'The path of a createContainer hook is one of the host, that of a startContainer hook one inside the container, and an executable program for the user of the configuration.';
 
-function runHook(sys: Syscall, hook: PlannedHook, state: Uint8Array): Ended {
+function runHook(sys: Syscall, hook: PlannedHook, state: Uint8Array, sync: number): Ended {
   // A file, not a pipe: a hook that does not read must not hold us, however long the state is.
   const stdin = sys.memoryFile('state', state);
   const { reader, writer } = sys.pipe();
@@ -45,7 +51,7 @@ function runHook(sys: Syscall, hook: PlannedHook, state: Uint8Array): Ended {
     sys.close(stdin);
     // Only the hook's own copy is left, whose end is the end of file.
     sys.close(writer);
-    const ended = awaitEnd(sys, pid, reader, hook.timeoutMs);
+    const ended = awaitEnd(sys, pid, reader, sync, hook.timeoutMs);
     sys.close(reader);
     return ended;
   } catch (error) {
@@ -63,11 +69,17 @@ function killAsFarAsPossible(sys: Syscall, pid: number): void {
   }
 }
 
-function awaitEnd(sys: Syscall, pid: number, reader: number, timeoutMs: number | null): Ended {
+function awaitEnd(
+  sys: Syscall,
+  pid: number,
+  reader: number,
+  sync: number,
+  timeoutMs: number | null,
+): Ended {
   const pidfd = sys.pidfdOpen(pid);
   const output = new Output(sys, reader);
   let end: HookEnd;
-  if (awaitInTime(sys, pidfd, output, timeoutMs)) {
+  if (awaitInTime(sys, pidfd, output, sync, timeoutMs)) {
     end = endOf(sys.waitSpawned(pidfd));
     output.readTheRest();
   } else {
@@ -85,13 +97,15 @@ function awaitInTime(
   sys: Syscall,
   pidfd: number,
   output: Output,
+  sync: number,
   timeoutMs: number | null,
 ): boolean {
   const deadline = timeoutMs === null ? null : sys.monotonicMs() + timeoutMs;
   for (;;) {
     const leftMs = deadline === null ? null : Math.max(0, deadline - sys.monotonicMs());
-    const { ended, readable } = sys.pollSpawned(pidfd, output.fd, leftMs);
+    const { ended, readable, hungUp } = sys.pollSpawned(pidfd, output.fd, sync, leftMs);
     if (ended) return true;
+    if (hungUp) throw new Error('the parent is gone');
     if (leftMs === 0) return false;
     if (readable) output.read();
   }

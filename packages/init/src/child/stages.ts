@@ -106,11 +106,12 @@ export const stages: readonly Stage[] = [
     // After the runtime's own hooks, as the specification has it, and before the pivot: the paths
     // of these are the host's, and they may still change what the container will see.
     name: 'createContainer',
-    run({ sys, root, config: { hooks, rootfs } }) {
+    run({ sys, root, fds, config: { hooks, rootfs } }) {
       if (hooks === undefined || hooks.createContainer.length === 0) return;
       sys.fchdir(root, rootfs.path);
       sys.umask(hookUmask);
-      runHooks(sys, hooks.createContainer, ociState(hooks.state, 'creating', sys.getpid()));
+      const state = ociState(hooks.state, 'creating', sys.getpid());
+      runHooks(sys, hooks.createContainer, state, fds.sync);
       sys.umask(0);
     },
   },
@@ -199,10 +200,11 @@ export const stages: readonly Stage[] = [
   {
     // Last before the program: as its user, with its limits and its capabilities, as runc does.
     name: 'startContainer',
-    run({ sys, config: { hooks, umask } }) {
+    run({ sys, fds, config: { hooks, umask } }) {
       if (hooks === undefined || hooks.startContainer.length === 0) return;
       sys.umask(umask);
-      runHooks(sys, hooks.startContainer, ociState(hooks.state, 'created', sys.getpid()));
+      const state = ociState(hooks.state, 'created', sys.getpid());
+      runHooks(sys, hooks.startContainer, state, fds.sync);
     },
   },
   {

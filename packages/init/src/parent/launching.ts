@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   openFd,
   type OwnedFd,
@@ -21,6 +22,7 @@ import {
 } from '@pilotlight/sync';
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
+import { CLONE_NEWPID } from '../plan/namespaces.ts';
 import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
@@ -39,6 +41,9 @@ const defaultTimeoutMs = 60_000;
 /** What a timer can wait; more would be none at all. */
 const longestTimeoutMs = 0x7fff_ffff;
 
+/** How long a child may take to end its hook once its parent has hung up. */
+const hookEndMs = 2000;
+
 /** What a child may ask for between two steps. */
 const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 
@@ -55,6 +60,7 @@ export class Launching {
   #reached = 'fork';
   #reaped = false;
   #hasCgroup = false;
+  #runs = false;
   #transcript: AttemptTranscript | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
 
@@ -107,6 +113,7 @@ export class Launching {
       await this.#answer('procRun');
       await this.#awaitExec();
       this.#sync!.close();
+      this.#runs = true;
       this.clock.mark('exec');
       await this.#runPoststart();
     } catch (error) {
@@ -364,10 +371,25 @@ export class Launching {
     });
   }
 
+  /** Whether the child may be running a hook that would outlive it; in a pid namespace of its own none does. */
+  get #mayRunHooks(): boolean {
+    const { cloneFlags, init } = this.plan;
+    return init.hooks !== undefined && (cloneFlags & CLONE_NEWPID) === 0 && !this.#runs;
+  }
+
+  /** We have hung up: the child kills its hook and ends, or is about to do so. */
+  async #letHooksEnd(): Promise<void> {
+    const patience = new AbortController();
+    const over = sleep(hookEndMs, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#child!.ended, over]);
+    patience.abort();
+  }
+
   async #cleanUp(): Promise<void> {
     this.#sync?.close();
     this.#stdio?.destroy();
     if (this.#child !== undefined && !this.#reaped) {
+      if (this.#mayRunHooks) await this.#letHooksEnd();
       this.#kill();
       await this.#child.ended;
       await this.finish();

@@ -176,9 +176,9 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       record('spawn', [path, args, env, stdin, output]);
       return SPAWNED_PID;
     },
-    pollSpawned(pidfd, output, timeoutMs) {
-      record('pollSpawned', [pidfd, output, timeoutMs]);
-      return { ended: true, readable: true };
+    pollSpawned(pidfd, output, peer, timeoutMs) {
+      record('pollSpawned', [pidfd, output, peer, timeoutMs]);
+      return { ended: true, readable: true, hungUp: false };
     },
     readAvailable(fd, path) {
       record('readAvailable', [fd, path]);

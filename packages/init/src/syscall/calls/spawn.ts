@@ -53,7 +53,8 @@ export interface SpawnCalls {
   ): number;
   pidfdOpen(pid: number): number;
   /**
-   * Waits until one of them is readable; poll(2). Both false when the time is over.
+   * Waits until the program has ended, its output can be read, or the peer of a socket has hung up;
+   * poll(2). Nothing of it is true when the time is over.
    *
    * @param output -1 for none
    * @param timeoutMs `null` for ever
@@ -61,8 +62,9 @@ export interface SpawnCalls {
   pollSpawned(
     pidfd: number,
     output: number,
+    peer: number,
     timeoutMs: number | null,
-  ): { ended: boolean; readable: boolean };
+  ): { ended: boolean; readable: boolean; hungUp: boolean };
   /** What can be read at once: empty where there is nothing yet, `undefined` at end of file. */
   readAvailable(fd: number, path: string): Uint8Array | undefined;
   /** Reaps a program that has ended; waitid(2). */
@@ -111,7 +113,7 @@ export function spawnCalls({ libc, integers, check, chunk }: Kernel): SpawnCalls
   const noSignal = Buffer.alloc(SIGNAL_SET_BYTES);
   const pidSlot = new Int32Array(1);
   const pipeSlots = new Int32Array(2);
-  const pollSlots = Buffer.alloc(16);
+  const pollSlots = Buffer.alloc(24);
   const siginfo = Buffer.alloc(128);
   const timespec = new BigInt64Array(2);
 
@@ -160,16 +162,20 @@ export function spawnCalls({ libc, integers, check, chunk }: Kernel): SpawnCalls
     },
     pidfdOpen: (pid) =>
       check('pidfd_open', `pid ${pid}`, integers, SYS_pidfd_open, pid, 0, 0, 0, 0),
-    pollSpawned(pidfd, output, timeoutMs) {
+    pollSpawned(pidfd, output, peer, timeoutMs) {
       pollSlots.writeInt32LE(pidfd, 0);
       pollSlots.writeUInt32LE(POLLIN, 4);
       pollSlots.writeInt32LE(output, 8);
       pollSlots.writeUInt32LE(POLLIN, 12);
+      pollSlots.writeInt32LE(peer, 16);
+      // Its end is told unasked; what it may have sent is for later.
+      pollSlots.writeUInt32LE(0, 20);
       const time = timeoutMs === null ? -1 : Math.min(Math.ceil(timeoutMs), LONGEST_POLL_MS);
-      check('poll', pidfd, poll, pollSlots, 2, time);
+      check('poll', pidfd, poll, pollSlots, 3, time);
       return {
         ended: pollSlots.readUInt16LE(6) !== 0,
         readable: pollSlots.readUInt16LE(14) !== 0,
+        hungUp: pollSlots.readUInt16LE(22) !== 0,
       };
     },
     readAvailable(fd, name) {
