@@ -270,6 +270,10 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
     throw new Error('it did not fail');
   }
 
+  let marks = 0;
+  /** A number of seconds to sleep that no other process of this machine sleeps. */
+  const newMark = (): string => `${process.pid}${100_000 + ++marks}`;
+
   /** Processes of this machine whose command line has `text` in it. */
   const processesWith = (text: string): string[] =>
     readdirSync('/proc')
@@ -329,7 +333,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
   it.each(failingKinds)(
     'launch kills a %s hook that hangs, and undoes everything',
     async (kind) => {
-      const mark = String(100_000 + failingKinds.indexOf(kind));
+      const mark = newMark();
       const error = await launchWithFailing(
         kind,
         shell(`echo waiting; sleep ${mark}; true`, { timeout: 1 }),
@@ -356,6 +360,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
   });
 
   it('poststop hooks that fail or hang are warnings, and the rest run', async () => {
+    const mark = newMark();
     const warnings: Error[] = [];
     const { status } = await runIn(
       bundle,
@@ -364,7 +369,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
         withHooks(spec, {
           poststop: [
             shell('exit 1'),
-            shell('sleep 100099; true', { timeout: 1 }),
+            shell(`sleep ${mark}; true`, { timeout: 1 }),
             { path: '/does/not/exist' },
             shell(`echo last >> ${log()}`),
           ],
@@ -378,7 +383,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
       { step: 'poststop', index: 2, errnoCode: 'ENOENT' },
     ]);
     expect(readFileSync(log(), 'utf8')).toBe('last\n');
-    expect(processesWith('100099')).toEqual([]);
+    expect(processesWith(mark)).toEqual([]);
   });
 
   it('poststop hooks run when the cgroup is gone, also after a launch that failed before its hooks', async () => {
@@ -460,7 +465,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
     failingKinds.flatMap((kind) => [[kind, 'its own'] as const, [kind, "the host's"] as const]),
   )('launch can be aborted while a %s hook runs, in %s pid namespace', async (kind, whose) => {
     const own = whose === 'its own';
-    const mark = String(100_200 + 2 * failingKinds.indexOf(kind) + Number(own));
+    const mark = newMark();
     const started = join(bundle.path, 'shared/started');
     const controller = new AbortController();
     const reason = new Error('enough');
@@ -501,7 +506,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
   });
 
   it.each(failingKinds)('launch bounds a %s hook without a timeout by its own', async (kind) => {
-    const mark = String(100_300 + failingKinds.indexOf(kind));
+    const mark = newMark();
     const spec = shellSpec('sleep 1000', (changed) =>
       withHooks(changed, { [kind]: [shell(`sleep ${mark}; true`)] }),
     );
