@@ -21,6 +21,7 @@ export type {
   OciTimeOffset,
   OciTimeOffsets,
 } from './config/spec/namespaces.ts';
+export { hookKinds, type OciHook, type OciHookKind, type OciHooks } from './config/spec/hooks.ts';
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';
@@ -36,12 +37,20 @@ export {
   ZygoteError,
 } from './errors.ts';
 export {
+  OCI_VERSION,
+  type OciState,
+  ociState,
+  type OciStateFacts,
+  type OciStatus,
+} from './hooks/oci-state.ts';
+export {
   launch,
   type LaunchConfig,
   type LaunchOptions,
   prepareLaunch,
   type PreparedLaunch,
 } from './parent/launch.ts';
+export { type PoststopOptions, runPoststopHooks } from './parent/hooks/poststop.ts';
 export type { LaunchedProcess } from './parent/launched-process.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';

@@ -106,6 +106,10 @@ const everything = configFor((spec) => {
   spec.domainname = 'example';
   spec.process.capabilities!.inheritable = ['CAP_KILL'];
   spec.process.capabilities!.ambient = ['CAP_KILL'];
+  spec.hooks = {
+    createContainer: [{ path: '/hook', env: ['A=1'], timeout: 3 }],
+    startContainer: [{ path: '/hook', args: ['zero', 'one'] }],
+  };
   spec.mounts!.push({
     destination: '/data',
     source: '/srv',
@@ -159,6 +163,7 @@ describe('runChild', () => {
       mounts: fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, (fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen) ×2, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, openTree, mountSetattr ×2, statx, openat2, moveMount, close, mountSetattr, close
       devices: openat2, symlinkat ×5, mknodat ×6, close
       hooks: sendPacket, receivePacket
+      createContainer: fchdir, umask, getpid, memoryFile, pipe, spawn, close ×2, pidfdOpen, monotonicMs ×2, pollSpawned, waitSpawned, readAvailable, close ×2, umask
       pivot: openat2, fchdir, pivotRoot, fchdir, umount2, chdir, close ×2
       make working directory: openat2 ×2, close ×2
       streams: openat2, statx, openPtyPeer, setWindowSize, openat2, createFile, close, openat2, openTree, moveMount, close ×3, sendFile, close ×2, dup3 ×3, close, setControllingTerminal
@@ -170,6 +175,7 @@ describe('runChild', () => {
       ready: sendPacket, receivePacket
       working directory: chdir, getcwd
       credentials: statx ×2, fchown, statx, fchown, dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, raiseAmbientCapability, setNoNewPrivileges
+      startContainer: umask, getpid, memoryFile, pipe, spawn, close ×2, pidfdOpen, pollSpawned, waitSpawned, readAvailable, close ×2
       exec: openat2, readAll, close, statx, access, umask, closeRange, resetSignals, execve
       "
     `);
@@ -232,8 +238,9 @@ describe('runChild', () => {
         }
         expect(report).toMatchObject({ step: stage, syscall: name, errno: -1, errnoCode: 'EPERM' });
         expect(report['message']).toMatch(/EPERM/);
-        // Nothing but the report and the end.
-        expect(calls.slice(failAt + 1).map((call) => call.name)).toEqual(['sendPacket', 'exit']);
+        // Nothing but the report and the end; a hook must not live on.
+        const rest = calls.slice(failAt + 1).map((call) => call.name);
+        expect(rest.filter((call) => call !== 'killGroup')).toEqual(['sendPacket', 'exit']);
       },
     );
   });

@@ -1,4 +1,5 @@
 import type { InitConfig } from '../config/init-config.ts';
+import { ociState } from '../hooks/oci-state.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
 import { AT_FDCWD, O_WRONLY } from '../syscall/constants.ts';
@@ -10,6 +11,7 @@ import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
 import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
+import { runHooks } from './hooks.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
 import { makeMounts, sealMounts, type UnsealedMount } from './rootfs/make-mounts.ts';
@@ -146,6 +148,19 @@ export const stages: readonly Stage[] = [
     run: ({ sys, fds }) => ask(sys, fds.sync, 'procHooks', 'procHooksDone'),
   },
   {
+    // After the runtime's own hooks, as the specification has it, and before the pivot: the paths
+    // of these are the host's, and they may still change what the container will see.
+    name: 'createContainer',
+    run({ sys, root, fds, config: { hooks, rootfs } }) {
+      if (hooks === undefined || hooks.createContainer.length === 0) return;
+      sys.fchdir(root, rootfs.path);
+      sys.umask(hookUmask);
+      const state = ociState(hooks.state, 'creating', sys.getpid());
+      runHooks(sys, hooks.createContainer, state, fds.sync);
+      sys.umask(0);
+    },
+  },
+  {
     name: 'pivot',
     run: ({ sys, root, config }) => enterRoot(sys, root, config.rootfs),
   },
@@ -235,6 +250,16 @@ export const stages: readonly Stage[] = [
     },
   },
   {
+    // Last before the program: as its user, with its limits and its capabilities, as runc does.
+    name: 'startContainer',
+    run({ sys, fds, config: { hooks, umask } }) {
+      if (hooks === undefined || hooks.startContainer.length === 0) return;
+      sys.umask(umask);
+      const state = ociState(hooks.state, 'created', sys.getpid());
+      runHooks(sys, hooks.startContainer, state, fds.sync);
+    },
+  },
+  {
     name: 'exec',
     alsoOnEntering: true,
     run({ sys, config, fds }) {
@@ -265,6 +290,8 @@ function timeHint({ code }: SyscallError): string | undefined {
     ? 'An offset must not set a clock below zero, or further than the kernel can count; see time_namespaces(7).'
     : undefined;
 }
+/** For hooks that run before the program's own is set. */
+const hookUmask = 0o022;
 
 function limitHint({ code }: SyscallError): string | undefined {
   return code === 'EPERM'

@@ -6,11 +6,17 @@ import type { JsonValue } from '@pilotlight/sync';
 export class StepFailure extends Error {
   readonly index: number | undefined;
   readonly hint: string | undefined;
+  readonly path: string | undefined;
 
-  constructor(attempt: string, cause: unknown, details: { index?: number; hint?: string } = {}) {
+  constructor(
+    attempt: string,
+    cause: unknown,
+    details: { index?: number; hint?: string; path?: string } = {},
+  ) {
     super(attempt, { cause });
     this.index = details.index;
     this.hint = details.hint;
+    this.path = details.path;
   }
 }
 
@@ -58,6 +64,7 @@ export function describeFailure(step: string, error: unknown): FailureReport {
   if (failure?.index !== undefined) described['index'] = failure.index;
   const hint = failure?.hint ?? (isSyscallError(root) ? hintOf(root) : undefined);
   if (hint !== undefined) described['hint'] = hint.slice(0, maxTextLength);
+  if (failure?.path !== undefined) described['path'] = failure.path.slice(0, maxTextLength);
   if (isSyscallError(root)) {
     described['syscall'] = root.syscall;
     described['errno'] = root.errno;

@@ -1,6 +1,7 @@
 import type { MountIdMapping } from '@pilotlight/sync';
 import type { PlannedCapabilities } from '../plan/capabilities.ts';
 import type { PlannedDevice } from '../plan/devices.ts';
+import type { ChildHooks } from '../plan/hooks.ts';
 import type { AttributeChange, PropagationChange } from '../plan/mount-options.ts';
 import type { PlannedRlimit } from '../plan/rlimits.ts';
 
@@ -50,6 +51,7 @@ export type ContainerConfig = {
   devLinks: readonly (readonly [name: string, target: string])[];
   maskedPaths: string[];
   readonlyPaths: string[];
+  hooks: ChildHooks | undefined;
 };
 
 /** A namespace to join, or several of one process. */

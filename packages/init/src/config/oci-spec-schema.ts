@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
+import { hooksSchema } from './schema/hooks.ts';
 import { deviceSchema, mountSchema, rootfsPropagationSchema } from './schema/mounts.ts';
 import { idMappingSchema, namespaceSchema, timeOffsetsSchema } from './schema/namespaces.ts';
 import {
@@ -99,7 +100,7 @@ export const ociSpecSchema: z.ZodType<OciSpec> = z.object({
   hostname: utsName('sethostname').optional(),
   domainname: utsName('setdomainname').optional(),
   mounts: z.array(mountSchema).nullish(),
-  hooks: z.record(z.string(), z.array(z.unknown()).nullish()).nullish(),
+  hooks: hooksSchema.nullish(),
   annotations: z.record(z.string(), z.string()).nullish(),
   linux: linuxSchema.nullish(),
 });

@@ -1,6 +1,7 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciHooks } from './spec/hooks.ts';
 import type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
 import type { OciIdMapping, OciNamespace, OciTimeOffsets } from './spec/namespaces.ts';
 
@@ -13,8 +14,7 @@ export type OciSpec = {
   hostname?: string | undefined;
   domainname?: string | undefined;
   mounts?: OciMount[] | null | undefined;
-  /** By kind: `prestart`, `createRuntime`, `createContainer`, `startContainer`, `poststart`, `poststop`. */
-  hooks?: Record<string, unknown[] | null | undefined> | null | undefined;
+  hooks?: OciHooks | null | undefined;
   annotations?: Record<string, string> | null | undefined;
   linux?: OciLinux | null | undefined;
 };

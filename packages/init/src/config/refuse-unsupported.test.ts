@@ -24,18 +24,6 @@ const refused: [field: string, change: Change][] = [
     change('process', 'ioPriority', { class: 'IOPRIO_CLASS_BE', priority: 4 }),
   ],
   ['process.execCPUAffinity', change('process', 'execCPUAffinity', { initial: '0' })],
-  ...[
-    'prestart',
-    'createRuntime',
-    'createContainer',
-    'startContainer',
-    'poststart',
-    'poststop',
-    'new',
-  ].map((kind): [string, Change] => [
-    `hooks.${kind}`,
-    (spec) => void (spec.hooks = { [kind]: [{ path: '/bin/true' }] }),
-  ]),
   ['linux.sysctl', change('linux', 'sysctl', { 'net.ipv4.ip_forward': '1' })],
   ['linux.seccomp', change('linux', 'seccomp', { defaultAction: 'SCMP_ACT_ALLOW' })],
   ['linux.mountLabel', change('linux', 'mountLabel', 'system_u:object_r:t:s0')],
@@ -92,7 +80,6 @@ describe('refuseUnsupported', () => {
     const spec = stockSpec();
     Object.assign(spec.linux!, { seccomp: empty, sysctl: empty });
     Object.assign(spec.linux!.resources!, { memory: empty });
-    Object.assign(spec, { hooks: { prestart: empty } });
     expect(unsupportedFields(spec)).toEqual([]);
   });
 

@@ -31,8 +31,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
   refuse('process.ioPriority', process.ioPriority);
   refuse('process.execCPUAffinity', process.execCPUAffinity);
 
-  for (const [kind, hooks] of Object.entries(spec.hooks ?? {})) refuse(`hooks.${kind}`, hooks);
-
   refuse('linux.sysctl', linux.sysctl);
   refuse('linux.seccomp', linux.seccomp);
   refuse('linux.mountLabel', linux.mountLabel);

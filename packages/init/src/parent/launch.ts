@@ -35,7 +35,8 @@ export type LaunchOptions = {
   signal?: AbortSignal;
   /**
    * How long, in milliseconds, the child may take to reach the gate, and again from there to its
-   * program; then it is killed. Default 60 000.
+   * program; then it is killed. Also how long a hook may take that has no timeout of its own.
+   * Default 60 000.
    */
   timeoutMs?: number;
   /**
@@ -56,6 +57,14 @@ export type LaunchOptions = {
    * settles. Whoever wants never to lose a status writes it down here.
    */
   onExit?: (status: WaitStatus) => Promise<void> | void;
+  /** Gets what went wrong and changes nothing, such as a `poststop` hook that failed. */
+  onWarning?: (warning: Error) => void;
+  /**
+   * Who runs the `poststop` hooks of a program that ran: `exit`, the default, is this process, once
+   * the program has ended and its cgroup is removed; `caller` leaves them to runPoststopHooks. After
+   * a launch that failed or was aborted they run here in any case.
+   */
+  poststop?: 'exit' | 'caller';
 };
 
 /** A child that has done everything but run its program; it waits for `run`. */
@@ -106,7 +115,7 @@ export async function prepareLaunch(
     phases: launching.clock.phases,
     async run() {
       await launching.run();
-      return new LaunchedProcess(launching, options.onExit);
+      return new LaunchedProcess(launching, options);
     },
     abort: () => launching.abort(),
   };

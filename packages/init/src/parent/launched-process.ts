@@ -5,6 +5,7 @@ import {
   pidfdSendSignal,
   type WaitStatus,
 } from '@pilotlight/scm-rights';
+import type { LaunchOptions } from './launch.ts';
 import type { Launching } from './launching.ts';
 import type { LaunchPhase } from './phases.ts';
 
@@ -22,13 +23,14 @@ export class LaunchedProcess implements AsyncDisposable {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   /**
-   * How it ended; settles once it is reaped and its cgroup is removed. Rejects if `onExit` did:
+   * How it ended; settles once it is reaped, its cgroup is removed and its `poststop` hooks have run. Rejects if `onExit` did:
    * the process is reaped all the same. Never settles after `detach`.
    */
   readonly exited: Promise<WaitStatus>;
   readonly #launching: Launching;
+  #detached = false;
 
-  constructor(launching: Launching, onExit?: (status: WaitStatus) => Promise<void> | void) {
+  constructor(launching: Launching, options: Pick<LaunchOptions, 'onExit' | 'poststop'> = {}) {
     this.#launching = launching;
     this.id = launching.plan.id;
     this.pid = launching.child.pid;
@@ -38,17 +40,20 @@ export class LaunchedProcess implements AsyncDisposable {
     this.stdin = launching.stdio.stdin;
     this.stdout = launching.stdio.stdout;
     this.stderr = launching.stdio.stderr;
-    this.exited = this.#watch(onExit);
+    this.exited = this.#watch(options);
     // Who does not ask for the status is not told of an onExit that failed.
     this.exited.catch(() => undefined);
   }
 
-  async #watch(onExit?: (status: WaitStatus) => Promise<void> | void): Promise<WaitStatus> {
+  async #watch({
+    onExit,
+    poststop,
+  }: Pick<LaunchOptions, 'onExit' | 'poststop'>): Promise<WaitStatus> {
     const status = await this.#launching.child.ended;
     try {
       await onExit?.(status);
     } finally {
-      await this.#launching.finish();
+      await this.#launching.finish(poststop !== 'caller');
     }
     return status;
   }
@@ -66,12 +71,13 @@ export class LaunchedProcess implements AsyncDisposable {
 
   /** Stops watching and closes our descriptors; the program runs on, and this object no longer learns its end. */
   detach(): void {
+    this.#detached = true;
     this.#launching.detach();
   }
 
-  /** Kills the process and waits until it is gone. */
+  /** Kills the process and waits until it is gone, and all that `exited` waits for is done. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#launching.child.pidfd.closed) return;
+    if (this.#detached) return;
     this.signal('SIGKILL');
     await this.exited.catch(() => undefined);
   }

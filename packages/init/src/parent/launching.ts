@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   openFd,
   type OwnedFd,
@@ -21,10 +22,13 @@ import {
 } from '@pilotlight/sync';
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
+import { CLONE_NEWPID } from '../plan/namespaces.ts';
+import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
+import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
 import { PhaseClock } from './phases.ts';
 import { openNamespaces } from './open-namespaces.ts';
 import { sendConfig } from './send-config.ts';
@@ -37,6 +41,11 @@ import type { ForkedChild, Zygote } from './zygote.ts';
 const crashSignals = [7, 11, 4, 5];
 
 const defaultTimeoutMs = 60_000;
+/** What a timer can wait; more would be none at all. */
+const longestTimeoutMs = 0x7fff_ffff;
+
+/** How long a child may take to end its hook once its parent has hung up. */
+const hookEndMs = 2000;
 
 /** What a child may ask for between two steps. */
 const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
@@ -54,6 +63,7 @@ export class Launching {
   #reached = 'fork';
   #reaped = false;
   #hasCgroup = false;
+  #runs = false;
   #transcript: AttemptTranscript | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
 
@@ -89,7 +99,7 @@ export class Launching {
       await this.#forkAndConfigure().catch((error: unknown) => this.#retryAfterCrash(error));
       // Every copy but the child's own is closed, so that its end is ours.
       this.#stdio.closeChildEnds();
-      // No hooks: the configuration was refused if it had any.
+      await this.#runRuntimeHooks();
       await this.#answer('procHooksDone');
       await this.#await('procReady');
       this.clock.mark('pivot and restrict');
@@ -101,12 +111,14 @@ export class Launching {
   /** Opens the gate, and waits for the end of file that execve(2) makes. */
   async run(): Promise<void> {
     this.clock.skip();
-    this.#deadline = this.#newDeadline();
+    this.#deadline = this.#newDeadline(this.plan.hooks?.startContainer);
     try {
       await this.#answer('procRun');
       await this.#awaitExec();
       this.#sync!.close();
+      this.#runs = true;
       this.clock.mark('exec');
+      await this.#runPoststart();
     } catch (error) {
       throw await this.#fail(error);
     }
@@ -116,13 +128,14 @@ export class Launching {
     await this.#cleanUp();
   }
 
-  /** After the process has ended: reaped, its cgroup removed, its pidfd closed. */
-  async finish(): Promise<void> {
+  /** After the process has ended: reaped, its cgroup removed, its pidfd closed; then its `poststop` hooks. */
+  async finish(poststop = true): Promise<void> {
     if (this.#reaped) return;
     this.#reaped = true;
     await this.child.reap();
     this.child.pidfd.close();
     await removeCgroup(this.cgroupPaths);
+    if (poststop) await this.#runPoststop();
   }
 
   /** Leaves the process to whoever inherits it. */
@@ -233,6 +246,40 @@ export class Launching {
     await this.#forkAndConfigure();
   }
 
+  /** The container is set up and has not left the host's root yet; runtime.md, Lifecycle, steps 3 and 4. */
+  async #runRuntimeHooks(): Promise<void> {
+    const { hooks } = this.plan;
+    if (hooks === undefined) return;
+    const state = { status: 'creating', pid: this.child.pid } as const;
+    await runHooks(hooks, 'prestart', state, this.#hookOptions);
+    await runHooks(hooks, 'createRuntime', state, this.#hookOptions);
+    this.clock.mark('hooks');
+    // What they took is not the child's fault, and its own hooks may take their time as well.
+    this.#deadline = this.#newDeadline(hooks.createContainer);
+  }
+
+  /** The program runs: a hook that fails now ends it; runtime.md, Lifecycle, step 9. */
+  async #runPoststart(): Promise<void> {
+    const { hooks } = this.plan;
+    if (hooks === undefined || hooks.poststart.length === 0) return;
+    const state = { status: 'running', pid: this.child.pid } as const;
+    await runHooks(hooks, 'poststart', state, this.#hookOptions);
+    this.clock.mark('poststart');
+  }
+
+  /** Nothing of the container is left; not even an aborted launch spares itself these. */
+  async #runPoststop(): Promise<void> {
+    const { hooks } = this.plan;
+    if (hooks === undefined) return;
+    const { onWarning } = this.#options;
+    await runPlannedPoststop(hooks, { ...this.#hookOptions, signal: undefined, onWarning });
+  }
+
+  get #hookOptions(): { signal: AbortSignal | undefined; defaultTimeoutMs: number } {
+    const { signal, timeoutMs = defaultTimeoutMs } = this.#options;
+    return { signal, defaultTimeoutMs: timeoutMs };
+  }
+
   async #answer(type: SyncType): Promise<void> {
     try {
       await this.#sync!.send({ type, flags: 0 });
@@ -295,9 +342,11 @@ export class Launching {
   }
 
   /** The caller's signal, and an end of patience with a child that neither goes on nor says why. */
-  #newDeadline(): AbortSignal {
+  #newDeadline(childHooks: readonly PlannedHook[] = []): AbortSignal {
     const { signal, timeoutMs = defaultTimeoutMs } = this.#options;
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(
+      Math.min(timeoutMs + totalTimeoutMs(childHooks), longestTimeoutMs),
+    );
     return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   }
 
@@ -339,10 +388,25 @@ export class Launching {
     });
   }
 
+  /** Whether the child may be running a hook that would outlive it; in a pid namespace of its own none does. */
+  get #mayRunHooks(): boolean {
+    const { cloneFlags, init } = this.plan;
+    return init.hooks !== undefined && (cloneFlags & CLONE_NEWPID) === 0 && !this.#runs;
+  }
+
+  /** We have hung up: the child kills its hook and ends, or is about to do so. */
+  async #letHooksEnd(): Promise<void> {
+    const patience = new AbortController();
+    const over = sleep(hookEndMs, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#child!.ended, over]);
+    patience.abort();
+  }
+
   async #cleanUp(): Promise<void> {
     this.#sync?.close();
     this.#stdio?.destroy();
     if (this.#child !== undefined && !this.#reaped) {
+      if (this.#mayRunHooks) await this.#letHooksEnd();
       this.#kill();
       await this.#child.ended;
       await this.finish();

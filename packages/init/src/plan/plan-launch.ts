@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import process from 'node:process';
+import { getegid, geteuid } from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -9,6 +9,7 @@ import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
+import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
 import { planMounts } from './mounts.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { planRootfs } from './rootfs.ts';
@@ -17,8 +18,8 @@ import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
 
 const thisProcess = (): Launcher => ({
-  uid: process.geteuid?.() ?? 0,
-  gid: process.getegid?.() ?? 0,
+  uid: geteuid?.() ?? 0,
+  gid: getegid?.() ?? 0,
 });
 
 /** The limits that this process would have without Node's and our own changes to them. */
@@ -45,6 +46,9 @@ export type LaunchPlan = {
   undumpable: boolean;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
+  /** Absolute path of the bundle: where the runtime's hooks run. */
+  bundle: string;
+  hooks: PlannedHooks | undefined;
   init: InitConfig;
 };
 
@@ -101,8 +105,9 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroupNamespace: namespaces.cgroup,
   });
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
-  const { process: program } = spec;
+  const { process } = spec;
   const linux = spec.linux ?? {};
+  const hooks = planHooks(spec, id, bundle);
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
@@ -112,12 +117,14 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
     undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
     cgroup,
-    terminal: program.terminal ?? false,
+    terminal: process.terminal ?? false,
+    bundle,
+    hooks,
     init: {
       id,
-      args: program.args,
-      env: program.env ?? [],
-      cwd: program.cwd,
+      args: process.args,
+      env: process.env ?? [],
+      cwd: process.cwd,
       keyring: `_ses.${id}`,
       joins:
         joinedBy === 'entry'
@@ -139,20 +146,21 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       maskedPaths: linux.maskedPaths ?? [],
       readonlyPaths: linux.readonlyPaths ?? [],
       console:
-        program.terminal === true
-          ? { height: program.consoleSize?.height ?? 0, width: program.consoleSize?.width ?? 0 }
+        process.terminal === true
+          ? { height: process.consoleSize?.height ?? 0, width: process.consoleSize?.width ?? 0 }
           : undefined,
-      rlimits: withInheritedLimits(planRlimits(program.rlimits ?? []), input.inheritedLimits),
-      oomScoreAdj: program.oomScoreAdj,
-      umask: program.user?.umask ?? defaultUmask,
-      noNewPrivileges: program.noNewPrivileges ?? false,
+      rlimits: withInheritedLimits(planRlimits(process.rlimits ?? []), input.inheritedLimits),
+      oomScoreAdj: process.oomScoreAdj,
+      umask: process.user?.umask ?? defaultUmask,
+      noNewPrivileges: process.noNewPrivileges ?? false,
       user: {
-        uid: program.user?.uid ?? 0,
-        gid: program.user?.gid ?? 0,
-        additionalGids: program.user?.additionalGids ?? [],
+        uid: process.user?.uid ?? 0,
+        gid: process.user?.gid ?? 0,
+        additionalGids: process.user?.additionalGids ?? [],
       },
       // Without a list the program has no capability at all, as under runc.
-      capabilities: planCapabilities(program.capabilities ?? {}),
+      capabilities: planCapabilities(process.capabilities ?? {}),
+      hooks: childHooks(hooks),
     },
   };
 }
@@ -166,7 +174,7 @@ function requireId(id: string): void {
 }
 
 /**
- * Node raises its soft limit of open files to the hard one, which must not reach the program.
+ * Node raises its soft limit of open files to the hard one, which must not reach the process.
  */
 function withInheritedLimits(
   planned: PlannedRlimit[],

@@ -27,6 +27,7 @@ export type RecordingOptions = {
 export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
 
 const EPERM = 1;
+const SPAWNED_PID = 42;
 
 /** What is a character device, wherever it is asked for. */
 const devices: ReadonlyMap<string, readonly [major: number, minor: number]> = new Map([
@@ -93,6 +94,8 @@ const silentCalls = [
   'prlimit',
   'resetSignals',
   'execve',
+  // spawn
+  'killGroup',
   // terminal
   'setWindowSize',
   'setControllingTerminal',
@@ -110,6 +113,8 @@ const descriptorCalls = [
   'fsopen',
   'fsmount',
   'openPtyPeer',
+  'memoryFile',
+  'pidfdOpen',
 ] as const satisfies readonly (keyof Syscall)[];
 
 /** Calls that return a descriptor of the path that is their second operand. */
@@ -200,6 +205,34 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     receiveFile(fd) {
       record('receiveFile', [fd]);
       return { name: '', fd: nextFd++ };
+    },
+    getpid() {
+      record('getpid', []);
+      return 1;
+    },
+    pipe() {
+      record('pipe', []);
+      return { reader: nextFd++, writer: nextFd++ };
+    },
+    spawn(path, args, env, stdin, output) {
+      record('spawn', [path, args, env, stdin, output]);
+      return SPAWNED_PID;
+    },
+    pollSpawned(pidfd, output, peer, timeoutMs) {
+      record('pollSpawned', [pidfd, output, peer, timeoutMs]);
+      return { ended: true, readable: true, hungUp: false };
+    },
+    readAvailable(fd, path) {
+      record('readAvailable', [fd, path]);
+      return undefined;
+    },
+    waitSpawned(pidfd) {
+      record('waitSpawned', [pidfd]);
+      return { code: 0 };
+    },
+    monotonicMs() {
+      record('monotonicMs', []);
+      return 0;
     },
     exit(code): never {
       record('exit', [code]);

@@ -92,4 +92,6 @@ const sampleConfig: InitConfig = {
   noNewPrivileges: true,
   user: { uid: 0, gid: 0, additionalGids: [1] },
   capabilities: { bounding: [1], effective: [1], inheritable: [1], permitted: [1], ambient: [1] },
+  // Rare, and each hook is a program to start: what compiling costs is lost in that.
+  hooks: undefined,
 };
