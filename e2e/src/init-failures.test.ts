@@ -248,12 +248,13 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     const reason = new Error('enough');
     const aborted = AbortSignal.abort(reason);
     expect(await failureOf(() => launch(config(), { signal: aborted }))).toBe(reason);
+    expect(await failureOf(() => launch(config(), { launchSignal: aborted }))).toBe(reason);
     let failed = 0;
     for (let delayMs = 0; delayMs < 25; delayMs += 1) {
       const controller = new AbortController();
       const timer = setTimeout(() => controller.abort(reason), delayMs);
       try {
-        const process = await launch(config(), { signal: controller.signal });
+        const process = await launch(config(), { launchSignal: controller.signal });
         // Once it runs, the signal has no say.
         expect(await process.exited).toMatchObject({ code: 3 });
       } catch (error) {

@@ -126,3 +126,16 @@ export class ChildDiedError extends InitPackageError {
     this.status = status;
   }
 }
+
+/** Thrown when processes of a program that was to be gone are still there, or what was made for it is still in use. */
+export class TreeAliveError extends InitPackageError {
+  /** Cgroups that could not be removed. */
+  readonly paths: readonly string[];
+
+  constructor(id: string, paths: readonly string[]) {
+    super('ERR_INIT_TREE_ALIVE', `end ${id}: still in use after SIGKILL: ${paths.join(', ')}`, {
+      hint: 'See cgroup.procs there: a process in state D waits for a device or a file server; `removeCgroup` removes it later.',
+    });
+    this.paths = paths;
+  }
+}

@@ -17,6 +17,8 @@ export type {
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';
+export type { End, EndReason } from './end/end.ts';
+export type { RunLimitOptions } from './end/run-limits.ts';
 export {
   ChildDiedError,
   InitPackageError,
@@ -24,6 +26,7 @@ export {
   isLaunchError,
   LaunchError,
   type LaunchFailure,
+  TreeAliveError,
   UnknownExitError,
   UnsupportedConfigError,
   ZygoteError,
@@ -35,11 +38,12 @@ export {
   prepareLaunch,
   type PreparedLaunch,
 } from './parent/launch.ts';
-export type { LaunchedProcess } from './parent/launched-process.ts';
+export type { LaunchedProcess, Output } from './parent/launched-process.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
 export type { TranscriptSink } from './parent/transcript.ts';
 export type { StdioOption, StdioOptions } from './parent/stdio.ts';
+export type { WebStreams } from './parent/web-streams.ts';
 export type { ForkedChild, ForkRequest, Zygote } from './parent/zygote.ts';
 export { sharedZygote, startZygote, type ZygoteOptions } from './parent/zygote-process.ts';
 export { type LaunchPlan, planLaunch, type PlanInput } from './plan/plan-launch.ts';

@@ -33,7 +33,7 @@ import type { ForkedChild, Zygote } from './zygote.ts';
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
 const crashSignals = [7, 11, 4, 5];
 
-const defaultTimeoutMs = 60_000;
+const defaultLaunchTimeoutMs = 60_000;
 
 /** What a child may ask for between two steps. */
 const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
@@ -42,6 +42,8 @@ const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 export class Launching {
   readonly plan: LaunchPlan;
   readonly clock: PhaseClock = new PhaseClock();
+  /** Those of `cgroupPaths` that were made for this launch: their counters began with it. */
+  madeCgroups: readonly string[] = [];
   readonly #zygote: Zygote;
   readonly #options: LaunchOptions;
   #stdio: Stdio | undefined;
@@ -50,6 +52,7 @@ export class Launching {
   /** The last thing the child is known to have finished. */
   #reached = 'fork';
   #reaped = false;
+  #finished: Promise<void> = Promise.resolve();
   #hasCgroup = false;
   #transcript: AttemptTranscript | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
@@ -78,7 +81,7 @@ export class Launching {
     this.#deadline = this.#newDeadline();
     try {
       if (this.plan.cgroup !== undefined) {
-        await createCgroup(this.plan.cgroup);
+        this.madeCgroups = await createCgroup(this.plan.cgroup);
         this.#hasCgroup = true;
         this.clock.mark('cgroup');
       }
@@ -114,9 +117,14 @@ export class Launching {
   }
 
   /** After the process has ended: reaped, its cgroup removed, its pidfd closed. */
-  async finish(): Promise<void> {
-    if (this.#reaped) return;
+  finish(): Promise<void> {
+    if (this.#reaped) return this.#finished;
     this.#reaped = true;
+    this.#finished = this.#finish();
+    return this.#finished;
+  }
+
+  async #finish(): Promise<void> {
     await this.child.reap();
     this.child.pidfd.close();
     await removeCgroup(this.cgroupPaths);
@@ -134,6 +142,7 @@ export class Launching {
     // With a terminal the child replaces its streams by it; until then it has none of ours.
     return openStdio(
       this.plan.terminal ? ['ignore', 'ignore', 'ignore'] : (this.#options.stdio ?? defaultStdio),
+      this.#options.maxOutputBytes,
     );
   }
 
@@ -277,11 +286,12 @@ export class Launching {
     return new ChildDiedError(this.#reached, status);
   }
 
-  /** The caller's signal, and an end of patience with a child that neither goes on nor says why. */
+  /** The caller's signals, and an end of patience with a child that neither goes on nor says why. */
   #newDeadline(): AbortSignal {
-    const { signal, timeoutMs = defaultTimeoutMs } = this.#options;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const { signal, launchSignal, launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
+    const timeout = AbortSignal.timeout(launchTimeoutMs);
+    const callers = [signal, launchSignal].filter((one) => one !== undefined);
+    return callers.length === 0 ? timeout : AbortSignal.any([...callers, timeout]);
   }
 
   #kill(): void {
@@ -308,17 +318,18 @@ export class Launching {
       error instanceof DOMException &&
       error.name === 'TimeoutError' &&
       this.#deadline.reason === error &&
-      this.#options.signal?.reason !== error
+      this.#options.signal?.reason !== error &&
+      this.#options.launchSignal?.reason !== error
     );
   }
 
   #timeoutFailure(cause: unknown): LaunchError {
-    const { timeoutMs = defaultTimeoutMs } = this.#options;
+    const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
     return new LaunchError({
       step: this.#reached,
-      message: `the child made no progress within ${timeoutMs} ms after step "${this.#reached}"`,
+      message: `the child made no progress within ${launchTimeoutMs} ms after step "${this.#reached}"`,
       cause,
-      hint: 'A mount or a file that does not answer can hold it; allow a longer timeoutMs if it only needs time.',
+      hint: 'A mount or a file that does not answer can hold it; allow a longer launchTimeoutMs if it only needs time.',
     });
   }
 
