@@ -22,6 +22,7 @@ import {
   ZygoteError,
 } from '@pilotlight/init';
 import { socketpair } from '@pilotlight/scm-rights';
+import { parseTranscript } from '@pilotlight/sync/transcript';
 import { describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
 import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
@@ -150,6 +151,31 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     expect(error).toMatchObject(expected);
     expect(error.message).toContain(expected['errnoCode'] as string);
     expect(error.hint ?? '').not.toBe('');
+  });
+
+  it('launch keeps the handshake with the error, and nothing of the program with it', async () => {
+    const error = await launchErrorOf(({ process }) => {
+      process.env!.push('SECRET=hunter2');
+      process.args = ['no-such-program', 'hunter2'];
+    });
+    const lines = parseTranscript(error.transcript.join('\n'));
+    expect(
+      lines.map((line) => (line.event === 'data' ? line.messages[0]?.type : line.event)),
+    ).toEqual(['begin', 'procHooks', 'procHooksDone', 'procReady', 'procRun', 'procError']);
+    expect(error.transcript.join()).not.toContain('hunter2');
+    expect(error.transcript.join()).not.toContain(
+      Buffer.from('hunter2').toString('base64').slice(0, 8),
+    );
+    const json = JSON.parse(JSON.stringify(error)) as Record<string, unknown>;
+    expect(json).toMatchObject({ step: 'exec', errnoCode: 'ENOENT', hint: error.hint });
+  });
+
+  it('launch says what of this host explains a failure', async () => {
+    const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
+    const error = await launchErrorOf(({ process }) => {
+      process.rlimits = [{ type: 'RLIMIT_NOFILE', soft: most + 1, hard: most + 1 }];
+    });
+    expect(error.hint).toContain(`more than ${most} open files on this host (fs.nr_open)`);
   });
 
   it('launch does not follow a link in the root file system out of it', async () => {

@@ -173,7 +173,8 @@ describe.skipIf(lacking !== '')(`the handle of a launch${lacking}`, () => {
     it('launch with a signal aborted at any moment fails, or ends as aborted or exited', async () => {
       const reason = new Error('enough');
       const outcomes = new Set<string>();
-      for (let delayMs = 0; delayMs < 30; delayMs++) {
+      // Until the program was reached: a busy machine takes its time.
+      for (let delayMs = 0; delayMs < 1000 && !outcomes.has('aborted'); delayMs++) {
         const controller = new AbortController();
         const timer = setTimeout(() => controller.abort(reason), delayMs);
         const launching = start('exec sleep 60', { signal: controller.signal });
@@ -290,14 +291,17 @@ describe.skipIf(lacking !== '')(`the handle of a launch${lacking}`, () => {
     it.each<[string, Change]>([
       ['a pid namespace', marked],
       ['a cgroup alone', markedWithoutPidNamespace],
-    ])('ends descendants that ignore signals and left their session, by %s', async (_, change) => {
-      {
-        await using launched = await start(family, {}, change);
-        for await (const _ of launched.stdout!) break;
-        await expect.poll(() => runningHere().length).toBeGreaterThanOrEqual(4);
-      }
-      expect(runningHere()).toEqual([]);
-    });
+    ])(
+      'ends descendants that ignore signals and left their session, by %s',
+      async (_name, change) => {
+        {
+          await using launched = await start(family, {}, change);
+          for await (const _ of launched.stdout!) break;
+          await expect.poll(() => runningHere().length).toBeGreaterThanOrEqual(4);
+        }
+        expect(runningHere()).toEqual([]);
+      },
+    );
 
     it('ends what a program left behind that has exited before', async () => {
       const launched = await start('setsid sleep 60 & exit 0', {}, markedWithoutPidNamespace);
@@ -373,7 +377,7 @@ describe.skipIf(lacking !== '')(`the handle of a launch${lacking}`, () => {
       await Promise.all(launches.map((launched) => launched[Symbol.asyncDispose]()));
       expect(runningHere()).toEqual([]);
       const reasons = await Promise.all(launches.map(async ({ ended }) => (await ended).reason));
-      expect(new Set(reasons).isSubsetOf(new Set(['signaled', 'exited']))).toBe(true);
+      expect(reasons.filter((reason) => reason !== 'signaled' && reason !== 'exited')).toEqual([]);
     });
   });
 });

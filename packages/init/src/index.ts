@@ -25,6 +25,7 @@ export {
   InvalidConfigError,
   isLaunchError,
   LaunchError,
+  type LaunchErrorJson,
   type LaunchFailure,
   TreeAliveError,
   UnknownExitError,

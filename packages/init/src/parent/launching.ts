@@ -23,7 +23,8 @@ import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
-import { childFailure, parentFailure } from './launch-error.ts';
+import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
+import { HandshakeRecord } from './handshake-record.ts';
 import { PhaseClock } from './phases.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
@@ -55,6 +56,8 @@ export class Launching {
   #finished: Promise<void> = Promise.resolve();
   #hasCgroup = false;
   #transcript: AttemptTranscript | undefined;
+  /** Of the last attempt. */
+  #record: HandshakeRecord | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
 
   constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
@@ -152,7 +155,8 @@ export class Launching {
     this.#sync = socket;
     let init: OwnedFd;
     try {
-      this.#sync = await this.#tapped(socket);
+      this.#record = new HandshakeRecord();
+      this.#sync = this.#record.tap(await this.#tapped(socket));
       init = await this.#fork(theirSync);
     } catch (error) {
       throw parentFailure('fork', error);
@@ -307,7 +311,8 @@ export class Launching {
     this.#transcript?.release();
     try {
       await this.#cleanUp();
-      return failure;
+      const { cloneFlags } = this.plan;
+      return await completeFailure(failure, { record: this.#record, cloneFlags });
     } catch (second) {
       return new AggregateError([failure, second], 'the launch failed, and so did its clean-up');
     }
