@@ -18,6 +18,9 @@ export { ociSpecSchema } from './config/oci-spec-schema.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';
 export type { End, EndReason } from './end/end.ts';
+export { explain } from './explain/explain.ts';
+export type { ExplainedStep } from './explain/explained-step.ts';
+export { renderExplanation } from './explain/render-explanation.ts';
 export type { RunLimitOptions } from './end/run-limits.ts';
 export {
   ChildDiedError,
@@ -40,6 +43,13 @@ export {
   type PreparedLaunch,
 } from './parent/launch.ts';
 export type { LaunchedProcess, Output } from './parent/launched-process.ts';
+export type {
+  LaunchAbortEvent,
+  LaunchEndEvent,
+  LaunchErrorEvent,
+  LaunchPhaseEvent,
+  LaunchStartEvent,
+} from './parent/launch-channels.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
 export type { TranscriptSink } from './parent/transcript.ts';

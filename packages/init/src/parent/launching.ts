@@ -42,7 +42,7 @@ const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 /** One launch under way: who drives the child through its handshake, and cleans up when it fails. */
 export class Launching {
   readonly plan: LaunchPlan;
-  readonly clock: PhaseClock = new PhaseClock();
+  readonly clock: PhaseClock;
   /** Those of `cgroupPaths` that were made for this launch: their counters began with it. */
   madeCgroups: readonly string[] = [];
   readonly #zygote: Zygote;
@@ -62,6 +62,7 @@ export class Launching {
 
   constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
     this.plan = plan;
+    this.clock = new PhaseClock(plan.id);
     this.#zygote = zygote;
     this.#options = options;
   }
@@ -110,6 +111,7 @@ export class Launching {
       await this.#awaitExec();
       this.#sync!.close();
       this.clock.mark('exec');
+      this.clock.finish('end', { pid: this.child.pid });
     } catch (error) {
       throw await this.#fail(error);
     }
@@ -117,6 +119,7 @@ export class Launching {
 
   async abort(): Promise<void> {
     await this.#cleanUp();
+    this.clock.finish('abort');
   }
 
   /** After the process has ended: reaped, its cgroup removed, its pidfd closed. */
@@ -307,6 +310,12 @@ export class Launching {
   }
 
   async #fail(error: unknown): Promise<unknown> {
+    const failed = await this.#undo(error);
+    this.clock.finish('error', { error: failed });
+    return failed;
+  }
+
+  async #undo(error: unknown): Promise<unknown> {
     const failure = this.#isTimeout(error) ? this.#timeoutFailure(error) : error;
     this.#transcript?.release();
     try {
