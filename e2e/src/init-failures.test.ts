@@ -8,7 +8,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ChildDiedError,
@@ -178,6 +181,39 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     expect(error.hint).toContain(`more than ${most} open files on this host (fs.nr_open)`);
   });
 
+  it('launch that runs out of descriptors says so, and how many there are', async () => {
+    const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
+    const program = join(bundle.path, 'few.mjs');
+    const withoutCgroup = shellSpec(
+      'true',
+      (spec) => void (spec.linux = { namespaces: [{ type: 'mount' }] }),
+    );
+    delete withoutCgroup.hostname;
+    withoutCgroup.mounts = [];
+    writeFileSync(
+      program,
+      `import { closeSync, openSync } from 'node:fs';
+       import { launch, sharedZygote } from ${JSON.stringify(library)};
+       await sharedZygote();
+       const fds = [];
+       try { for (;;) fds.push(openSync('/dev/null')); } catch {}
+       // Planning reads one file at a time.
+       for (const fd of fds.slice(-2)) closeSync(fd);
+       try {
+         await launch({ id: ${JSON.stringify(newId())}, spec: ${JSON.stringify(withoutCgroup)}, bundle: ${JSON.stringify(bundle.path)} });
+       } catch (error) { console.log(JSON.stringify(error)); }
+       process.exit();`,
+    );
+    // Node raises the soft limit to the hard one.
+    const script = 'ulimit -n 60 && exec "$0" "$1"';
+    const { stdout } = await promisify(execFile)('sh', ['-c', script, process.execPath, program]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      step: 'fork',
+      errnoCode: 'EMFILE',
+      hint: expect.stringContaining('This process may have 60 open files at once'),
+    });
+  });
+
   it('launch does not follow a link in the root file system out of it', async () => {
     const outside = join(bundle.path, 'outside');
     mkdirSync(outside);
@@ -329,6 +365,11 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     const error = await failureOf(() => prepared.run());
     expect(error).toBeInstanceOf(ChildDiedError);
     expect(error).toMatchObject({ status: { signal: 9 } });
+    // What it had said until then is there.
+    const { transcript } = error as ChildDiedError;
+    expect(parseTranscript(transcript.join('\n')).at(1)).toMatchObject({
+      messages: [{ type: 'procHooks' }],
+    });
   });
 
   it('startZygote says why a program is no Node', async () => {

@@ -316,7 +316,7 @@ export class Launching {
   }
 
   async #undo(error: unknown): Promise<unknown> {
-    const failure = this.#isTimeout(error) ? this.#timeoutFailure(error) : error;
+    const failure = this.#isTimeout(error) ? this.#timeoutFailure(error) : this.#named(error);
     this.#transcript?.release();
     try {
       await this.#cleanUp();
@@ -335,6 +335,11 @@ export class Launching {
       this.#options.signal?.reason !== error &&
       this.#options.launchSignal?.reason !== error
     );
+  }
+
+  /** A system call of ours gets the step that it failed in; what the caller aborted with stays as it is. */
+  #named(error: unknown): unknown {
+    return error === this.#deadline.reason ? error : parentFailure(this.#reached, error);
   }
 
   #timeoutFailure(cause: unknown): LaunchError {
