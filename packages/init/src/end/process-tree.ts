@@ -52,7 +52,8 @@ export class ProcessTree {
     const { id, cgroupPaths } = this.#parts;
     let busy = await removeCgroup(cgroupPaths);
     if (busy.length > 0) {
-      await killCgroup(busy);
+      // Whether that was enough, the removal tells.
+      await killCgroup(busy).catch(() => undefined);
       busy = await removeCgroup(busy);
     }
     if (busy.length > 0) throw new TreeAliveError(id, busy);
