@@ -154,16 +154,17 @@ describe.skipIf(!isRoot || !hasBusybox)(
     });
 
     // The numbers are those of x86-64 and arm64.
-    const hidden: [call: string, number: number, step: string, hint: string][] = [
-      ['clone3', 435, 'fork', 'clone3 .*Linux 5\\.'],
-      ['openat2', 437, 'rootfs', 'The kernel is too old'],
-      ['open_tree', 428, 'rootfs', 'The kernel is too old'],
-      ['mount_setattr', 442, 'rootfs', 'The kernel is too old'],
-      ['fsopen', 430, 'mounts', 'The kernel is too old'],
+    const hidden: [call: string, number: number, step: string][] = [
+      ['clone3', 435, 'fork'],
+      ['openat2', 437, 'rootfs'],
+      ['open_tree', 428, 'rootfs'],
+      ['mount_setattr', 442, 'rootfs'],
+      ['fsopen', 430, 'mounts'],
     ];
     it.skipIf(!hasPython).each(hidden)(
-      `tells what a kernel without %s lacks${missing({ python3: hasPython })}`,
-      async (call, number, step, hint) => {
+      `tells that a filter hides %s${missing({ python3: hasPython })}`,
+      async (call, number, step) => {
+        const hint = `Linux \\S+ has ${call}, but this process is under a seccomp filter`;
         // As an outer container's profile may: the call is answered with ENOSYS.
         const script = `
 import ctypes, os, struct, sys

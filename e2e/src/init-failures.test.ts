@@ -8,7 +8,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ChildDiedError,
@@ -22,6 +25,7 @@ import {
   ZygoteError,
 } from '@pilotlight/init';
 import { socketpair } from '@pilotlight/scm-rights';
+import { parseTranscript } from '@pilotlight/sync/transcript';
 import { describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
 import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
@@ -152,6 +156,64 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     expect(error.hint ?? '').not.toBe('');
   });
 
+  it('launch keeps the handshake with the error, and nothing of the program with it', async () => {
+    const error = await launchErrorOf(({ process }) => {
+      process.env!.push('SECRET=hunter2');
+      process.args = ['no-such-program', 'hunter2'];
+    });
+    const lines = parseTranscript(error.transcript.join('\n'));
+    expect(
+      lines.map((line) => (line.event === 'data' ? line.messages[0]?.type : line.event)),
+    ).toEqual(['begin', 'procHooks', 'procHooksDone', 'procReady', 'procRun', 'procError']);
+    expect(error.transcript.join()).not.toContain('hunter2');
+    expect(error.transcript.join()).not.toContain(
+      Buffer.from('hunter2').toString('base64').slice(0, 8),
+    );
+    const json = JSON.parse(JSON.stringify(error)) as Record<string, unknown>;
+    expect(json).toMatchObject({ step: 'exec', errnoCode: 'ENOENT', hint: error.hint });
+  });
+
+  it('launch says what of this host explains a failure', async () => {
+    const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
+    const error = await launchErrorOf(({ process }) => {
+      process.rlimits = [{ type: 'RLIMIT_NOFILE', soft: most + 1, hard: most + 1 }];
+    });
+    expect(error.hint).toContain(`more than ${most} open files on this host (fs.nr_open)`);
+  });
+
+  it('launch that runs out of descriptors says so, and how many there are', async () => {
+    const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
+    const program = join(bundle.path, 'few.mjs');
+    const withoutCgroup = shellSpec(
+      'true',
+      (spec) => void (spec.linux = { namespaces: [{ type: 'mount' }] }),
+    );
+    delete withoutCgroup.hostname;
+    withoutCgroup.mounts = [];
+    writeFileSync(
+      program,
+      `import { closeSync, openSync } from 'node:fs';
+       import { launch, sharedZygote } from ${JSON.stringify(library)};
+       await sharedZygote();
+       const fds = [];
+       try { for (;;) fds.push(openSync('/dev/null')); } catch {}
+       // Planning reads one file at a time.
+       for (const fd of fds.slice(-2)) closeSync(fd);
+       try {
+         await launch({ id: ${JSON.stringify(newId())}, spec: ${JSON.stringify(withoutCgroup)}, bundle: ${JSON.stringify(bundle.path)} });
+       } catch (error) { console.log(JSON.stringify(error)); }
+       process.exit();`,
+    );
+    // Node raises the soft limit to the hard one.
+    const script = 'ulimit -n 60 && exec "$0" "$1"';
+    const { stdout } = await promisify(execFile)('sh', ['-c', script, process.execPath, program]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      step: 'fork',
+      errnoCode: 'EMFILE',
+      hint: expect.stringContaining('This process may have 60 open files at once'),
+    });
+  });
+
   it('launch does not follow a link in the root file system out of it', async () => {
     const outside = join(bundle.path, 'outside');
     mkdirSync(outside);
@@ -248,12 +310,13 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     const reason = new Error('enough');
     const aborted = AbortSignal.abort(reason);
     expect(await failureOf(() => launch(config(), { signal: aborted }))).toBe(reason);
+    expect(await failureOf(() => launch(config(), { launchSignal: aborted }))).toBe(reason);
     let failed = 0;
     for (let delayMs = 0; delayMs < 25; delayMs += 1) {
       const controller = new AbortController();
       const timer = setTimeout(() => controller.abort(reason), delayMs);
       try {
-        const process = await launch(config(), { signal: controller.signal });
+        const process = await launch(config(), { launchSignal: controller.signal });
         // Once it runs, the signal has no say.
         expect(await process.exited).toMatchObject({ code: 3 });
       } catch (error) {
@@ -302,6 +365,11 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     const error = await failureOf(() => prepared.run());
     expect(error).toBeInstanceOf(ChildDiedError);
     expect(error).toMatchObject({ status: { signal: 9 } });
+    // What it had said until then is there.
+    const { transcript } = error as ChildDiedError;
+    expect(parseTranscript(transcript.join('\n')).at(1)).toMatchObject({
+      messages: [{ type: 'procHooks' }],
+    });
   });
 
   it('startZygote says why a program is no Node', async () => {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import {
   ChildDiedError,
@@ -42,6 +43,35 @@ describe('LaunchError', () => {
       cause,
     };
     expect(new LaunchError(failure)).toMatchObject(failure);
+  });
+
+  it('LaunchError becomes JSON with what is known of it, and keeps its transcript out of sight', () => {
+    const error = new LaunchError({
+      step: 'mounts',
+      message: 'text',
+      errno: -2,
+      errnoCode: 'ENOENT',
+      cause: new Error('below'),
+      transcript: ['{"event":"begin"}'],
+    });
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: 'LaunchError',
+      code: 'ERR_INIT_LAUNCH',
+      message: 'text',
+      step: 'mounts',
+      errno: -2,
+      errnoCode: 'ENOENT',
+      cause: 'below',
+      transcript: ['{"event":"begin"}'],
+    });
+    expect(inspect(error)).not.toContain('begin');
+    expect(new LaunchError({ step: 'a', message: 'b' }).toJSON()).toEqual({
+      name: 'LaunchError',
+      code: 'ERR_INIT_LAUNCH',
+      message: 'b',
+      step: 'a',
+      transcript: [],
+    });
   });
 
   it('LaunchError is known across copies of the package, and nothing else is', () => {

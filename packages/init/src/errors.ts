@@ -59,10 +59,17 @@ export type LaunchFailure = {
   /** Index in the list of the configuration that the step works on, for example of `mounts`. */
   index?: number;
   hint?: string;
+  /** See LaunchError. */
+  transcript?: readonly string[];
   cause?: unknown;
 };
 
-/** Thrown when a launch fails after its configuration was accepted. Nothing of it is left behind. */
+/**
+ * Thrown when a launch fails after its configuration was accepted. Nothing of it is left behind.
+ *
+ * The message says what was attempted on what and why it failed. The hint says what to do; where
+ * something of the host explains the failure, such as a sysctl, it says that.
+ */
 export class LaunchError extends InitPackageError {
   readonly step: string;
   readonly syscall: string | undefined;
@@ -70,6 +77,11 @@ export class LaunchError extends InitPackageError {
   readonly errnoCode: string | undefined;
   readonly path: string | undefined;
   readonly index: number | undefined;
+  /**
+   * The handshake with the child as JSON lines, see `@pilotlight/sync/transcript`; empty where
+   * there was none. The config, which may hold secrets, is not part of it. Not enumerable.
+   */
+  declare readonly transcript: readonly string[];
 
   constructor(failure: LaunchFailure) {
     super('ERR_INIT_LAUNCH', failure.message, {
@@ -77,6 +89,8 @@ export class LaunchError extends InitPackageError {
       ...(failure.hint === undefined ? {} : { hint: failure.hint }),
     });
     Object.defineProperty(this, launchErrorMark, { value: true });
+    // Hidden from console.log, which shows the message and the hint; they say it better.
+    Object.defineProperty(this, 'transcript', { value: failure.transcript ?? [], writable: true });
     this.step = failure.step;
     this.syscall = failure.syscall;
     this.errno = failure.errno;
@@ -84,7 +98,44 @@ export class LaunchError extends InitPackageError {
     this.path = failure.path;
     this.index = failure.index;
   }
+
+  /** Everything as plain data, for JSON.stringify; what is not known is left out. */
+  toJSON(): LaunchErrorJson {
+    const { name, code, message, step, syscall, errno, errnoCode, path, index, hint } = this;
+    const known = { syscall, errno, errnoCode, path, index, hint };
+    return {
+      name,
+      code,
+      message,
+      step,
+      ...(Object.fromEntries(
+        Object.entries(known).filter(([, value]) => value !== undefined),
+      ) as Partial<LaunchErrorJson>),
+      ...(this.cause === undefined ? {} : { cause: messageOf(this.cause) }),
+      transcript: [...this.transcript],
+    };
+  }
 }
+
+/** A LaunchError without its class. */
+export type LaunchErrorJson = {
+  name: string;
+  code: string;
+  message: string;
+  step: string;
+  syscall?: string;
+  errno?: number;
+  errnoCode?: string;
+  path?: string;
+  index?: number;
+  hint?: string;
+  /** The message of the error below. */
+  cause?: string;
+  transcript: string[];
+};
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 /** Whether `error` is a LaunchError of any copy of this package. */
 export function isLaunchError(error: unknown): error is LaunchError {
@@ -114,6 +165,8 @@ export class UnknownExitError extends InitPackageError {
 /** Thrown when a child ended before it reported its first step. */
 export class ChildDiedError extends InitPackageError {
   readonly status: WaitStatus;
+  /** As LaunchError's. */
+  declare readonly transcript: readonly string[];
 
   constructor(step: string, status: WaitStatus) {
     const how =
@@ -123,6 +176,20 @@ export class ChildDiedError extends InitPackageError {
     super('ERR_INIT_CHILD_DIED', `the child ${how} after step "${step}" without reporting why`, {
       hint: 'Look for an out-of-memory kill in the kernel log; a security profile can also end a process this way.',
     });
+    Object.defineProperty(this, 'transcript', { value: [], writable: true });
     this.status = status;
+  }
+}
+
+/** Thrown when processes of a program that was to be gone are still there, or what was made for it is still in use. */
+export class TreeAliveError extends InitPackageError {
+  /** Cgroups that could not be removed. */
+  readonly paths: readonly string[];
+
+  constructor(id: string, paths: readonly string[]) {
+    super('ERR_INIT_TREE_ALIVE', `end ${id}: still in use after SIGKILL: ${paths.join(', ')}`, {
+      hint: 'See cgroup.procs there: a process in state D waits for a device or a file server; `removeCgroup` removes it later.',
+    });
+    this.paths = paths;
   }
 }

@@ -25,13 +25,20 @@ export { hookKinds, type OciHook, type OciHookKind, type OciHooks } from './conf
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';
+export type { End, EndReason } from './end/end.ts';
+export { explain } from './explain/explain.ts';
+export type { ExplainedStep } from './explain/explained-step.ts';
+export { renderExplanation } from './explain/render-explanation.ts';
+export type { RunLimitOptions } from './end/run-limits.ts';
 export {
   ChildDiedError,
   InitPackageError,
   InvalidConfigError,
   isLaunchError,
   LaunchError,
+  type LaunchErrorJson,
   type LaunchFailure,
+  TreeAliveError,
   UnknownExitError,
   UnsupportedConfigError,
   ZygoteError,
@@ -51,11 +58,19 @@ export {
   type PreparedLaunch,
 } from './parent/launch.ts';
 export { type PoststopOptions, runPoststopHooks } from './parent/hooks/poststop.ts';
-export type { LaunchedProcess } from './parent/launched-process.ts';
+export type { LaunchedProcess, Output } from './parent/launched-process.ts';
+export type {
+  LaunchAbortEvent,
+  LaunchEndEvent,
+  LaunchErrorEvent,
+  LaunchPhaseEvent,
+  LaunchStartEvent,
+} from './parent/launch-channels.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
 export type { TranscriptSink } from './parent/transcript.ts';
 export type { StdioOption, StdioOptions } from './parent/stdio.ts';
+export type { WebStreams } from './parent/web-streams.ts';
 export type { ForkedChild, ForkRequest, Zygote } from './parent/zygote.ts';
 export { sharedZygote, startZygote, type ZygoteOptions } from './parent/zygote-process.ts';
 export { type LaunchPlan, planLaunch, type PlanInput } from './plan/plan-launch.ts';

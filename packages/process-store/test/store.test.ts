@@ -155,6 +155,23 @@ test('launch refuses an aborted signal, a bad id and a bad specification before 
   expect((await store.list()).processes).toEqual([]);
 });
 
+test('launch hands its signal on for the launch alone: a program that runs is not ended by it', async () => {
+  using scratch = new Scratch();
+  const handed: object[] = [];
+  await using store = await open(scratch, {
+    launcher(config, options) {
+      handed.push(options);
+      return gatedLauncher(config, options);
+    },
+  });
+  const controller = new AbortController();
+  const process = await store.launch({ ...sleeper, id: 'one', signal: controller.signal });
+  expect(handed).toEqual([{ launchSignal: controller.signal, onExit: expect.any(Function) }]);
+  controller.abort();
+  await process.signal('SIGTERM');
+  expect(await process.wait()).toMatchObject({ kind: 'signaled', signal: 15 });
+});
+
 test('launch gives an id to exactly one of those who want it', async () => {
   using scratch = new Scratch();
   await using store = await open(scratch);

@@ -13,15 +13,16 @@ import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
 /**
  * Makes the directories and sets what must hold before the first process enters.
  *
+ * @returns the directories that were not there before
  * @throws LaunchError with step `cgroup`; directories made until then are removed
  */
-export async function createCgroup(plan: CgroupPlan): Promise<void> {
+export async function createCgroup(plan: CgroupPlan): Promise<string[]> {
   const made: string[] = [];
   const results = await Promise.allSettled(
     plan.directories.map((directory) => createDirectory(directory, plan, made)),
   );
   const failed = results.find((result) => result.status === 'rejected');
-  if (failed === undefined) return;
+  if (failed === undefined) return made;
   await removeCgroup(made);
   throw failed.reason;
 }

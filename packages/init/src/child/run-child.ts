@@ -1,12 +1,15 @@
 import type { InitConfig } from '../config/init-config.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { type ChildFds, type OwnFds, takeDescriptors } from './child-fds.ts';
-import { type ChildState, stages } from './stages.ts';
+import { type ChildState, type Stage, stages } from './stages.ts';
 import { describeFailure } from './step-failure.ts';
 import { sayError } from './sync-peer.ts';
 
 /** What a child that failed exits with, as runc's does since 1.2. */
 export const FAILED_CHILD_EXIT = 255;
+
+/** Told of each stage right before it is run. */
+export type StageObserver = (stage: Stage, state: ChildState) => void;
 
 /**
  * The life of a forked child, from its first moment to its program.
@@ -14,7 +17,7 @@ export const FAILED_CHILD_EXIT = 255;
  * It never returns. A return would lead into the call stack of the process it was forked from, and
  * Node's own ways out hang there, because they wait for threads that this process does not have.
  */
-export function runChild(sys: Syscall, fds: ChildFds): never {
+export function runChild(sys: Syscall, fds: ChildFds, observe?: StageObserver): never {
   let step = 'descriptors';
   let own: OwnFds | undefined;
   try {
@@ -24,6 +27,7 @@ export function runChild(sys: Syscall, fds: ChildFds): never {
     const state: ChildState = { sys, config, fds: own, root: -1, enteredCwd: false };
     for (const stage of stages) {
       step = stage.name;
+      observe?.(stage, state);
       stage.run(state);
     }
   } catch (error) {

@@ -1,6 +1,9 @@
 import { isSyscallError } from '@pilotlight/scm-rights';
 import { type JsonValue, PeerInitError } from '@pilotlight/sync';
-import { LaunchError, type LaunchFailure } from '../errors.ts';
+import { ChildDiedError, isLaunchError, LaunchError, type LaunchFailure } from '../errors.ts';
+import type { HostFailure } from '../host/host-failure.ts';
+import { CLONE_NEWUSER } from '../plan/namespaces.ts';
+import type { HandshakeRecord } from './handshake-record.ts';
 
 /** The error that a child reported by procError, as data again. */
 export function childFailure(error: PeerInitError): LaunchError {
@@ -46,3 +49,34 @@ export function parentFailure(step: string, cause: unknown): unknown {
     ...(cause.hint === undefined ? {} : { hint: cause.hint }),
   });
 }
+
+/**
+ * Adds what is only looked for after a failure: the handshake, and what of this host explains it.
+ * Errors of other kinds pass through. Whatever fails here leaves the error as it was.
+ */
+export async function completeFailure(
+  error: unknown,
+  { record, cloneFlags }: { record: HandshakeRecord | undefined; cloneFlags: number },
+): Promise<unknown> {
+  if (!isLaunchError(error) && !(error instanceof ChildDiedError)) return error;
+  try {
+    if (record !== undefined) Object.assign(error, { transcript: await record.format() });
+    if (!isLaunchError(error)) return error;
+    const { hintFromHost } = await import('../host/hint-from-host.ts');
+    const { thisHost } = await import('../host/host.ts');
+    const newUserNamespace = (cloneFlags & CLONE_NEWUSER) !== 0;
+    const hint = hintFromHost({ ...plainly(error), newUserNamespace }, thisHost);
+    if (hint !== undefined) Object.assign(error, { hint });
+  } catch {
+    // Why the launch failed is what counts.
+  }
+  return error;
+}
+
+const plainly = ({ step, message, syscall, errnoCode, path }: LaunchError): HostFailure => ({
+  step,
+  message,
+  syscall,
+  errnoCode,
+  path,
+});

@@ -1,5 +1,6 @@
 import { type BorrowedFd, type FdLike, fdNumber } from '@pilotlight/scm-rights';
 import type { OciSpec } from '../config/oci-spec.ts';
+import { requireRunLimits, type RunLimitOptions } from '../end/run-limits.ts';
 import { InvalidConfigError, ZygoteError } from '../errors.ts';
 import { type LaunchPlan, planLaunch } from '../plan/plan-launch.ts';
 import { inheritedLimits } from './inherited-limits.ts';
@@ -21,7 +22,7 @@ export type LaunchConfig = {
   bundle: string;
 };
 
-export type LaunchOptions = {
+export type LaunchOptions = RunLimitOptions & {
   /** Default: standard input from /dev/null, the others inherited. With a terminal it does not count. */
   stdio?: StdioOptions;
   /**
@@ -31,14 +32,17 @@ export type LaunchOptions = {
   consoleSocket?: FdLike;
   /** What forks. Default: a process shared by all launches, started on first use. */
   zygote?: Zygote;
-  /** Ends the launch; what was made until then is removed. Does not end a program that runs. */
-  signal?: AbortSignal;
+  /**
+   * Aborted, it ends the launch, which is rejected with the signal's reason; what was made until
+   * then is removed. It has no say any more once the program runs; see `signal` for that.
+   */
+  launchSignal?: AbortSignal;
   /**
    * How long, in milliseconds, the child may take to reach the gate, and again from there to its
    * program; then it is killed. Also how long a hook may take that has no timeout of its own.
    * Default 60 000.
    */
-  timeoutMs?: number;
+  launchTimeoutMs?: number;
   /**
    * Gets the handshake as JSON lines, see `@pilotlight/sync/transcript`: each message with its time,
    * its direction and its bytes. The config, which may hold secrets, is not part of it.
@@ -67,8 +71,12 @@ export type LaunchOptions = {
   poststop?: 'exit' | 'caller';
 };
 
-/** A child that has done everything but run its program; it waits for `run`. */
-export interface PreparedLaunch {
+/**
+ * A child that has done everything but run its program; it waits for `run`.
+ *
+ * Disposed of before its program runs, it is aborted; afterwards that is the LaunchedProcess's.
+ */
+export interface PreparedLaunch extends AsyncDisposable {
   readonly id: string;
   /** In this process's pid namespace; no handle. */
   readonly pid: number;
@@ -83,7 +91,7 @@ export interface PreparedLaunch {
    * @throws LaunchError when it could not be run; the child is reaped and its cgroup removed then
    */
   run(): Promise<LaunchedProcess>;
-  /** Kills and reaps the child and removes what was made for it. */
+  /** Kills and reaps the child and removes what was made for it; a `run` under way is rejected. */
   abort(): Promise<void>;
 }
 
@@ -100,6 +108,8 @@ export async function prepareLaunch(
   options: LaunchOptions = {},
 ): Promise<PreparedLaunch> {
   options.signal?.throwIfAborted();
+  options.launchSignal?.throwIfAborted();
+  requireRunLimits(options);
   const plan = planLaunch({
     ...config,
     inheritedLimits: inheritedLimits(options.nofileSoft),
@@ -107,6 +117,8 @@ export async function prepareLaunch(
   });
   requireConsole(plan.terminal, options.consoleSocket);
   const launching = await prepareWithZygote(plan, options);
+  let runs = false;
+  const abort = (): Promise<void> => launching.abort();
   return {
     id: plan.id,
     pid: launching.child.pid,
@@ -115,9 +127,11 @@ export async function prepareLaunch(
     phases: launching.clock.phases,
     async run() {
       await launching.run();
+      runs = true;
       return new LaunchedProcess(launching, options);
     },
-    abort: () => launching.abort(),
+    abort,
+    [Symbol.asyncDispose]: async () => (runs ? undefined : abort()),
   };
 }
 
@@ -141,6 +155,12 @@ async function prepareWithZygote(plan: LaunchPlan, options: LaunchOptions): Prom
 
 /**
  * Launches a container or a sandboxed command. Resolves when its program runs.
+ *
+ *     await using sandbox = await launch(
+ *       { id: 'demo', spec: hostRootSpec({ args: ['sh', '-c', 'echo hello'] }), bundle: '/' },
+ *       { stdio: ['ignore', 'pipe', 'pipe'], timeoutMs: 10_000, maxOutputBytes: 1 << 20 },
+ *     );
+ *     const { stdout, end } = await sandbox.output(); // 'hello\n', { reason: 'exited', code: 0, … }
  *
  * @throws as prepareLaunch
  */

@@ -27,7 +27,8 @@ import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
-import { childFailure, parentFailure } from './launch-error.ts';
+import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
+import { HandshakeRecord } from './handshake-record.ts';
 import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
 import { PhaseClock } from './phases.ts';
 import { openNamespaces } from './open-namespaces.ts';
@@ -40,7 +41,7 @@ import type { ForkedChild, Zygote } from './zygote.ts';
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
 const crashSignals = [7, 11, 4, 5];
 
-const defaultTimeoutMs = 60_000;
+const defaultLaunchTimeoutMs = 60_000;
 /** What a timer can wait; more would be none at all. */
 const longestTimeoutMs = 0x7fff_ffff;
 
@@ -53,7 +54,9 @@ const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 /** One launch under way: who drives the child through its handshake, and cleans up when it fails. */
 export class Launching {
   readonly plan: LaunchPlan;
-  readonly clock: PhaseClock = new PhaseClock();
+  readonly clock: PhaseClock;
+  /** Those of `cgroupPaths` that were made for this launch: their counters began with it. */
+  madeCgroups: readonly string[] = [];
   readonly #zygote: Zygote;
   readonly #options: LaunchOptions;
   #stdio: Stdio | undefined;
@@ -62,13 +65,17 @@ export class Launching {
   /** The last thing the child is known to have finished. */
   #reached = 'fork';
   #reaped = false;
+  #finished: Promise<void> = Promise.resolve();
   #hasCgroup = false;
   #runs = false;
   #transcript: AttemptTranscript | undefined;
+  /** Of the last attempt. */
+  #record: HandshakeRecord | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
 
   constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
     this.plan = plan;
+    this.clock = new PhaseClock(plan.id);
     this.#zygote = zygote;
     this.#options = options;
   }
@@ -91,7 +98,7 @@ export class Launching {
     this.#deadline = this.#newDeadline();
     try {
       if (this.plan.cgroup !== undefined) {
-        await createCgroup(this.plan.cgroup);
+        this.madeCgroups = await createCgroup(this.plan.cgroup);
         this.#hasCgroup = true;
         this.clock.mark('cgroup');
       }
@@ -119,6 +126,7 @@ export class Launching {
       this.#runs = true;
       this.clock.mark('exec');
       await this.#runPoststart();
+      this.clock.finish('end', { pid: this.child.pid });
     } catch (error) {
       throw await this.#fail(error);
     }
@@ -126,12 +134,18 @@ export class Launching {
 
   async abort(): Promise<void> {
     await this.#cleanUp();
+    this.clock.finish('abort');
   }
 
   /** After the process has ended: reaped, its cgroup removed, its pidfd closed; then its `poststop` hooks. */
-  async finish(poststop = true): Promise<void> {
-    if (this.#reaped) return;
+  finish(poststop = true): Promise<void> {
+    if (this.#reaped) return this.#finished;
     this.#reaped = true;
+    this.#finished = this.#finish(poststop);
+    return this.#finished;
+  }
+
+  async #finish(poststop: boolean): Promise<void> {
     await this.child.reap();
     this.child.pidfd.close();
     await removeCgroup(this.cgroupPaths);
@@ -150,6 +164,7 @@ export class Launching {
     // With a terminal the child replaces its streams by it; until then it has none of ours.
     return openStdio(
       this.plan.terminal ? ['ignore', 'ignore', 'ignore'] : (this.#options.stdio ?? defaultStdio),
+      this.#options.maxOutputBytes,
     );
   }
 
@@ -159,7 +174,8 @@ export class Launching {
     this.#sync = socket;
     let init: OwnedFd;
     try {
-      this.#sync = await this.#tapped(socket);
+      this.#record = new HandshakeRecord();
+      this.#sync = this.#record.tap(await this.#tapped(socket));
       init = await this.#fork(theirSync);
     } catch (error) {
       throw parentFailure('fork', error);
@@ -276,8 +292,15 @@ export class Launching {
   }
 
   get #hookOptions(): { signal: AbortSignal | undefined; defaultTimeoutMs: number } {
-    const { signal, timeoutMs = defaultTimeoutMs } = this.#options;
-    return { signal, defaultTimeoutMs: timeoutMs };
+    const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
+    return { signal: this.#callersSignal, defaultTimeoutMs: launchTimeoutMs };
+  }
+
+  /** Aborted when the caller wants the launch to end. */
+  get #callersSignal(): AbortSignal | undefined {
+    const { signal, launchSignal } = this.#options;
+    if (signal === undefined || launchSignal === undefined) return signal ?? launchSignal;
+    return AbortSignal.any([signal, launchSignal]);
   }
 
   async #answer(type: SyncType): Promise<void> {
@@ -341,13 +364,14 @@ export class Launching {
     return new ChildDiedError(this.#reached, status);
   }
 
-  /** The caller's signal, and an end of patience with a child that neither goes on nor says why. */
+  /** The caller's signals, and an end of patience with a child that neither goes on nor says why. */
   #newDeadline(childHooks: readonly PlannedHook[] = []): AbortSignal {
-    const { signal, timeoutMs = defaultTimeoutMs } = this.#options;
+    const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
     const timeout = AbortSignal.timeout(
-      Math.min(timeoutMs + totalTimeoutMs(childHooks), longestTimeoutMs),
+      Math.min(launchTimeoutMs + totalTimeoutMs(childHooks), longestTimeoutMs),
     );
-    return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const callers = this.#callersSignal;
+    return callers === undefined ? timeout : AbortSignal.any([callers, timeout]);
   }
 
   #kill(): void {
@@ -359,11 +383,18 @@ export class Launching {
   }
 
   async #fail(error: unknown): Promise<unknown> {
-    const failure = this.#isTimeout(error) ? this.#timeoutFailure(error) : error;
+    const failed = await this.#undo(error);
+    this.clock.finish('error', { error: failed });
+    return failed;
+  }
+
+  async #undo(error: unknown): Promise<unknown> {
+    const failure = this.#isTimeout(error) ? this.#timeoutFailure(error) : this.#named(error);
     this.#transcript?.release();
     try {
       await this.#cleanUp();
-      return failure;
+      const { cloneFlags } = this.plan;
+      return await completeFailure(failure, { record: this.#record, cloneFlags });
     } catch (second) {
       return new AggregateError([failure, second], 'the launch failed, and so did its clean-up');
     }
@@ -374,17 +405,23 @@ export class Launching {
       error instanceof DOMException &&
       error.name === 'TimeoutError' &&
       this.#deadline.reason === error &&
-      this.#options.signal?.reason !== error
+      this.#options.signal?.reason !== error &&
+      this.#options.launchSignal?.reason !== error
     );
   }
 
+  /** A system call of ours gets the step that it failed in; what the caller aborted with stays as it is. */
+  #named(error: unknown): unknown {
+    return error === this.#deadline.reason ? error : parentFailure(this.#reached, error);
+  }
+
   #timeoutFailure(cause: unknown): LaunchError {
-    const { timeoutMs = defaultTimeoutMs } = this.#options;
+    const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
     return new LaunchError({
       step: this.#reached,
-      message: `the child made no progress within ${timeoutMs} ms after step "${this.#reached}"`,
+      message: `the child made no progress within ${launchTimeoutMs} ms after step "${this.#reached}"`,
       cause,
-      hint: 'A mount or a file that does not answer can hold it; allow a longer timeoutMs if it only needs time.',
+      hint: 'A mount or a file that does not answer can hold it; allow a longer launchTimeoutMs if it only needs time.',
     });
   }
 

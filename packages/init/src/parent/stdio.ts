@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { type FdLike, fdNumber, openFd, type OwnedFd } from '@pilotlight/scm-rights';
 import { openPipe } from '../syscall/pipe.ts';
+import { OutputBudget, OutputStream } from './output-stream.ts';
 
 /**
  * What a standard stream of the program is: this process's own (`inherit`), /dev/null (`ignore`),
@@ -19,27 +20,33 @@ export type Stdio = {
   stdin: Writable | null;
   stdout: Readable | null;
   stderr: Readable | null;
+  /** What both outputs may deliver; undefined without a limit. */
+  budget: OutputBudget | undefined;
+  /** For a program that has ended: takes what is left in the pipes into memory, and closes them. */
+  drain(): Promise<void>;
   /** Closes this process's copies of the child's ends; else the pipes never end. */
   closeChildEnds(): void;
-  /** Gives everything back after a launch that failed. */
+  /** Gives everything back: after a launch that failed, or when the handle is disposed of. */
   destroy(): void;
 };
 
 /** Opens the standard streams of one launch. @throws SyscallError when descriptors run out; none stay open then */
-export function openStdio(options: StdioOptions): Stdio {
+export function openStdio(options: StdioOptions, maxOutputBytes?: number): Stdio {
   const childEnds: OwnedFd[] = [];
-  const streams: (Socket | null)[] = [];
+  const budget = maxOutputBytes === undefined ? undefined : new OutputBudget(maxOutputBytes);
+  let stdin: Socket | null = null;
+  const outputs: [OutputStream | null, OutputStream | null] = [null, null];
   const fds: FdLike[] = [];
   const closeChildEnds = (): void => {
     for (const end of childEnds.splice(0)) end.close();
   };
   const destroy = (): void => {
     closeChildEnds();
-    for (const stream of streams) stream?.destroy();
+    stdin?.destroy();
+    for (const stream of outputs) stream?.destroy();
   };
   try {
     for (const [number, option] of options.entries()) {
-      streams.push(null);
       if (option === 'inherit') fds.push(number);
       else if (option === 'ignore') {
         const nullDevice = openFd('/dev/null', constants.O_RDWR);
@@ -50,23 +57,29 @@ export function openStdio(options: StdioOptions): Stdio {
         const [childEnd, ourEnd] = number === 0 ? [reader, writer] : [writer, reader];
         childEnds.push(childEnd);
         fds.push(childEnd);
-        streams[number] = new Socket({
+        const socket = new Socket({
           fd: ourEnd.release(),
           readable: number !== 0,
           writable: number === 0,
         });
+        if (number === 0) stdin = socket;
+        else outputs[number === 1 ? 0 : 1] = new OutputStream(socket, budget);
       } else fds.push(fdNumber(option));
     }
   } catch (error) {
     destroy();
     throw error;
   }
-  const [stdin, stdout, stderr] = fds as [FdLike, FdLike, FdLike];
+  const [stdout, stderr] = outputs;
   return {
-    fds: [stdin, stdout, stderr],
-    stdin: streams[0] ?? null,
-    stdout: streams[1] ?? null,
-    stderr: streams[2] ?? null,
+    fds: fds as [FdLike, FdLike, FdLike],
+    stdin,
+    stdout,
+    stderr,
+    budget,
+    async drain() {
+      await Promise.all([stdout?.drain(), stderr?.drain()]);
+    },
     closeChildEnds,
     destroy,
   };

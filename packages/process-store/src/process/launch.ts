@@ -19,13 +19,21 @@ import { LiveProcess } from './live-process.ts';
 import { reserveRecord } from './reserve-record.ts';
 import type { Prepared, StoreContext } from './store-context.ts';
 
+/** Those that end a running program need a watcher; a stored process outlives its own. */
+type RunLimit = 'signal' | 'timeoutMs' | 'maxOutputBytes';
+
 /** What to launch, and with which streams; see `LaunchOptions` of @pilotlight/init for the latter. */
-export interface LaunchRequest extends Omit<LaunchOptions, 'onExit' | 'poststop'> {
+export interface LaunchRequest extends Omit<
+  LaunchOptions,
+  'onExit' | 'poststop' | 'launchSignal' | RunLimit
+> {
   /** 1 to 255 of `A-Z a-z 0-9 _ + - .`; generated when left out. */
   id?: string;
   spec: OciSpec;
   /** The bundle's directory; relative paths in the specification start there. */
   bundle: string;
+  /** Ends the launch, of which nothing is left then. Does not end a program that runs. */
+  signal?: AbortSignal;
   /**
    * Called when everything but the program is done and recorded, before the program runs. If it fails nothing runs, and
    * nothing is left.
@@ -101,7 +109,8 @@ class LaunchAttempt {
   ): Promise<LaunchedRecord> {
     const { at } = this.#context;
     const { directory, pinPath } = this.#record;
-    const { id: _id, spec: _spec, bundle: _bundle, beforeRun, ...options } = request;
+    const { id: _id, spec: _spec, bundle: _bundle, beforeRun, signal, ...rest } = request;
+    const options = signal === undefined ? rest : { ...rest, launchSignal: signal };
     await at('reserved');
     const text = `${stringifyExactJson(this.#spec as unknown as JsonValue)}\n`;
     await writeOnce(directory, recordFiles.spec, text);
@@ -120,7 +129,7 @@ class LaunchAttempt {
     await at('recorded');
 
     await beforeRun?.({ id: proc.id, pid: proc.pid });
-    request.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     await writeOnce(directory, recordFiles.released, '');
     this.#writer!.describe({ released: true });
     await at('released');

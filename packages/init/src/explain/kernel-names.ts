@@ -1,0 +1,44 @@
+import type { Syscall } from '../syscall/syscall.ts';
+
+/** Calls of ours that are another call of the kernel's, or several. */
+const others: Readonly<Partial<Record<keyof Syscall, readonly string[]>>> = {
+  // credentials
+  joinSessionKeyring: ['keyctl'],
+  setNoNewPrivileges: ['prctl'],
+  setDumpable: ['prctl'],
+  setKeepCapabilities: ['prctl'],
+  dropBoundingCapability: ['prctl'],
+  clearAmbientCapabilities: ['prctl'],
+  raiseAmbientCapability: ['prctl'],
+  // descriptors
+  dupAbove: ['fcntl'],
+  setCloseOnExec: ['fcntl'],
+  setBlocking: ['fcntl'],
+  readAll: ['read'],
+  writeAll: ['write'],
+  sendPacket: ['sendto'],
+  receivePacket: ['recvfrom'],
+  sendFile: ['sendmsg'],
+  receiveFile: ['recvmsg'],
+  // files
+  createFile: ['openat2'],
+  // mounts
+  fsconfigFlag: ['fsconfig'],
+  fsconfigString: ['fsconfig'],
+  fsconfigCreate: ['fsconfig'],
+  // namespaces
+  interfaceUp: ['socket', 'ioctl', 'close'],
+  // process
+  prlimit: ['prlimit64'],
+  resetSignals: ['rt_sigaction', 'rt_sigprocmask'],
+  exit: ['exit_group'],
+  // terminal
+  openPtyPeer: ['ioctl'],
+  setWindowSize: ['ioctl'],
+  setControllingTerminal: ['ioctl'],
+};
+
+/** The kernel's calls that one of ours makes; its own name with underscores where nothing else is known. */
+export function kernelNames(name: keyof Syscall): readonly string[] {
+  return others[name] ?? [name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)];
+}

@@ -1,0 +1,86 @@
+import type { InitConfig, PlannedMount } from '../config/init-config.ts';
+
+/** What a stage does with this config, as a sentence, and where in the configuration it comes from. */
+export type StageSentence = { what: string; field?: string };
+
+/** By the names of child/stages.ts; the test of this file misses what is not here. */
+const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>> = {
+  descriptors: () => ({ what: 'Put its own descriptors in place and close every other one.' }),
+  config: () => ({ what: 'Read the plan from its parent.' }),
+  session: ({ oomScoreAdj }) =>
+    oomScoreAdj === undefined
+      ? { what: 'Begin a session of its own.' }
+      : {
+          what: `Begin a session of its own, and set oom_score_adj to ${oomScoreAdj}.`,
+          field: 'process.oomScoreAdj',
+        },
+  keyring: ({ keyring }) => ({ what: `Join the new session keyring ${keyring}.` }),
+  'cgroup namespace': () => ({
+    what: 'Make a cgroup namespace whose root is the cgroup of the container.',
+    field: 'linux.namespaces',
+  }),
+  network: () => ({ what: 'Bring up the loopback interface.', field: 'linux.namespaces' }),
+  rootfs: ({ rootfs }) => ({ what: `Take ${rootfs.path} as the root.`, field: 'root.path' }),
+  mounts: ({ mounts }) => ({ what: `Make ${mounts.length} mounts.`, field: 'mounts' }),
+  devices: ({ devices, devLinks }) => ({
+    what: `Make ${devices.length} devices and ${devLinks.length} links in /dev.`,
+    field: 'linux.devices',
+  }),
+  hooks: () => ({ what: 'Let the parent run hooks, and wait for it.', field: 'hooks' }),
+  pivot: () => ({ what: 'Make the root the root of the mount namespace; drop the old one.' }),
+  streams: ({ console }) =>
+    console === undefined
+      ? { what: 'Make the standard streams fit for the program.' }
+      : { what: 'Make the terminal, and send its other side out.', field: 'process.terminal' },
+  'read-only root': ({ rootfs }) =>
+    rootfs.readonly
+      ? { what: 'Make the root read-only.', field: 'root.readonly' }
+      : { what: 'Make read-only what had to be filled first.', field: 'mounts' },
+  hostname: ({ hostname, domainname }) =>
+    hostname === undefined
+      ? { what: `Set the domain name to ${domainname}.`, field: 'domainname' }
+      : { what: `Set the host name to ${hostname}.`, field: 'hostname' },
+  'read-only paths': ({ readonlyPaths }) => ({
+    what: `Make ${readonlyPaths.join(', ')} read-only.`,
+    field: 'linux.readonlyPaths',
+  }),
+  'masked paths': ({ maskedPaths }) => ({
+    what: `Cover ${maskedPaths.join(', ')}.`,
+    field: 'linux.maskedPaths',
+  }),
+  limits: ({ rlimits }) => ({
+    what: `Set ${rlimits.map(({ type, soft, hard }) => `${type} to ${soft} of ${hard}`).join(', ')}.`,
+    field: 'process.rlimits',
+  }),
+  ready: () => ({ what: 'Say that all is ready, and wait for the gate to open.' }),
+  'working directory': ({ cwd }) => ({ what: `Enter ${cwd}.`, field: 'process.cwd' }),
+  credentials: ({ user, noNewPrivileges }) => ({
+    what: `Become user ${user.uid}:${user.gid} with the capabilities of the configuration${noNewPrivileges ? ', and never get more' : ''}.`,
+    field: 'process.user',
+  }),
+  exec: ({ args }) => ({ what: `Run ${JSON.stringify(args[0])}.`, field: 'process.args' }),
+};
+
+export function stageSentence(name: string, config: InitConfig): StageSentence {
+  return sentences[name]?.(config) ?? { what: `Do what the stage "${name}" is for.` };
+}
+
+/** Whether a stage has a sentence of its own. */
+export const hasSentence = (name: string): boolean => name in sentences;
+
+export function mountSentence(mount: PlannedMount): StageSentence {
+  return { what: `${actionOf(mount)} ${mount.destination}.`, field: `mounts[${mount.index}]` };
+}
+
+function actionOf(mount: PlannedMount): string {
+  switch (mount.kind) {
+    case 'filesystem':
+      return `Mount ${mount.fstype} at`;
+    case 'bind':
+      return `Bind ${mount.source} at`;
+    case 'symlink':
+      return `Make a link to ${mount.target} at`;
+    default:
+      return `Mount (${mount.kind}) at`;
+  }
+}
