@@ -3,6 +3,7 @@ import type { ChildFds } from '../child/child-fds.ts';
 import { runChild } from '../child/run-child.ts';
 import { createForker, type Fork } from './forker.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
+import { wakeEventLoop } from './wake-event-loop.ts';
 
 export type { ChildFds } from '../child/child-fds.ts';
 
@@ -19,7 +20,10 @@ export function forkingProcess(): ForkingProcess {
   const sys = createLinuxSyscall(libc);
   const forker = createForker(libc);
   return {
-    fork: ({ fds, ...options }) => forker.fork({ ...options, child: () => runChild(sys, fds) }),
+    fork({ fds, ...options }) {
+      wakeEventLoop();
+      return forker.fork({ ...options, child: () => runChild(sys, fds) });
+    },
     peek(pidfd) {
       const ended = waitid(pidfd, WNOHANG | WNOWAIT);
       if (ended === undefined) throw new Error('the child has not ended');
