@@ -130,6 +130,31 @@ describe.skipIf(lacking !== '')(`zygote${lacking}`, () => {
     });
   });
 
+  it('localZygote forks children that allocate more than a young generation holds', async () => {
+    const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
+    const program = join(bundle.path, 'allocate.mjs');
+    const config = { id: newId(), spec: shellSpec('exit 6'), bundle: bundle.path };
+    writeFileSync(
+      program,
+      `import { launch, localZygote } from ${JSON.stringify(library)};
+       const config = ${JSON.stringify(config)};
+       const zygote = localZygote();
+       for (let entry = 0; entry < 1500; entry++) config.spec.process.env.push('ENTRY_' + entry + '=value');
+       // In some of them the next collection falls due.
+       for (let round = 0; round < 12; round++) {
+         const launched = await launch(
+           { ...config, id: config.id + '-' + round },
+           { zygote, stdio: ['ignore', 'inherit', 'inherit'] },
+         );
+         process.exitCode = (await launched.exited).code;
+       }`,
+    );
+    const run = promisify(execFile);
+    await expect(
+      run(process.execPath, [...requiredZygoteFlags, '--max-semi-space-size=1', program]),
+    ).rejects.toMatchObject({ code: 6, stderr: '' });
+  });
+
   it('startZygote gives a zygote of its own, which close ends', async () => {
     const zygote = await startZygote();
     const process = await launchScript('exit 5', zygote);

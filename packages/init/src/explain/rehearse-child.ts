@@ -62,14 +62,18 @@ export function rehearseChild(config: InitConfig, terminal: boolean): RehearsedS
   });
 }
 
-/** The stage `mounts` again, with one mount at a time. */
+/** The stage `mounts` again, with what one entry of the configuration becomes at a time. */
 function byMount(stage: Stage, state: ChildState): RehearsedStage['mounts'] {
   if (stage.name !== 'mounts') return undefined;
-  return state.config.mounts.flatMap((mount) => {
-    const config = { ...state.config, mounts: [mount] };
+  const entries = Map.groupBy(state.config.mounts, ({ index }) => index);
+  return [...entries.values()].flatMap((mounts) => {
+    const config = { ...state.config, mounts };
     const sys = recorder(config);
     stage.run({ ...state, sys, config });
-    return sys.calls.length === 0 ? [] : [{ mount, calls: namesOf(sys.calls) }];
+    const [mount] = mounts;
+    return mount === undefined || sys.calls.length === 0
+      ? []
+      : [{ mount, calls: namesOf(sys.calls) }];
   });
 }
 

@@ -14,6 +14,21 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
           what: `Begin a session of its own, and set oom_score_adj to ${oomScoreAdj}.`,
           field: 'process.oomScoreAdj',
         },
+  'time namespace': ({ timeOffsets }) => ({
+    what: `Make a time namespace${timeOffsets === '' ? '' : ', and set its clocks'}.`,
+    field: 'linux.timeOffsets',
+  }),
+  namespaces: ({ joins }) => ({
+    what: `Join ${joins.map(({ name }) => name).join(', ')}.`,
+    field: 'linux.namespaces',
+  }),
+  'user namespace': ({ becomeRoot }) =>
+    becomeRoot
+      ? {
+          what: 'Become the root of the user namespace, closed to ptrace(2).',
+          field: 'linux.uidMappings',
+        }
+      : { what: 'Close itself to ptrace(2).' },
   keyring: ({ keyring }) => ({ what: `Join the new session keyring ${keyring}.` }),
   'cgroup namespace': () => ({
     what: 'Make a cgroup namespace whose root is the cgroup of the container.',
@@ -27,7 +42,15 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     field: 'linux.devices',
   }),
   hooks: () => ({ what: 'Let the parent run hooks, and wait for it.', field: 'hooks' }),
+  createContainer: ({ hooks }) => ({
+    what: `Run ${hooks?.createContainer.length ?? 0} hooks of the container, before the pivot.`,
+    field: 'hooks.createContainer',
+  }),
   pivot: () => ({ what: 'Make the root the root of the mount namespace; drop the old one.' }),
+  'make working directory': ({ cwd }) => ({
+    what: `Make ${cwd} if it is missing.`,
+    field: 'process.cwd',
+  }),
   streams: ({ console }) =>
     console === undefined
       ? { what: 'Make the standard streams fit for the program.' }
@@ -57,6 +80,10 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
   credentials: ({ user, noNewPrivileges }) => ({
     what: `Become user ${user.uid}:${user.gid} with the capabilities of the configuration${noNewPrivileges ? ', and never get more' : ''}.`,
     field: 'process.user',
+  }),
+  startContainer: ({ hooks }) => ({
+    what: `Run ${hooks?.startContainer.length ?? 0} hooks inside, as the program's user.`,
+    field: 'hooks.startContainer',
   }),
   exec: ({ args }) => ({ what: `Run ${JSON.stringify(args[0])}.`, field: 'process.args' }),
 };

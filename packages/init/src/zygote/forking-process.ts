@@ -3,6 +3,7 @@ import { createLinuxSyscall } from '../syscall/linux.ts';
 import { type Entry, type EntryRequest, startEntry, takeEntryReport } from './entry.ts';
 import { type ChildToFork, forkChild, withDumpable } from './fork-child.ts';
 import { createForker, type Fork } from './forker.ts';
+import { wakeEventLoop } from './wake-event-loop.ts';
 
 export type { ChildFds } from '../child/child-fds.ts';
 export { EntryFailure } from './entry.ts';
@@ -25,9 +26,14 @@ export function forkingProcess(): ForkingProcess {
   const sys = createLinuxSyscall(libc);
   const forker = createForker(libc);
   return {
-    fork: (request) => forkChild(sys, forker, request),
-    startEntry: ({ undumpable, ...request }) =>
-      withDumpable(sys, !undumpable, () => startEntry(sys, forker, request)),
+    fork(request) {
+      wakeEventLoop();
+      return forkChild(sys, forker, request);
+    },
+    startEntry({ undumpable, ...request }) {
+      wakeEventLoop();
+      return withDumpable(sys, !undumpable, () => startEntry(sys, forker, request));
+    },
     takeEntryReport,
     peek(pidfd) {
       const ended = waitid(pidfd, WNOHANG | WNOWAIT);

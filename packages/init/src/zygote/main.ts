@@ -31,6 +31,7 @@ import {
   type ZygoteRequest,
 } from './protocol.ts';
 import { selfTest } from './self-test.ts';
+import { wakeEventLoop } from './wake-event-loop.ts';
 import { warmUpChild } from './warm-up.ts';
 
 const maxRequestBytes = 4096;
@@ -185,6 +186,8 @@ function say(event: ZygoteEvent): void {
 }
 
 function main(): void {
+  // Once is for good: this loop never runs.
+  wakeEventLoop();
   const forker = createForker(libc);
   const unfit = selfTest(sys, forker);
   if (unfit !== undefined) {
