@@ -1,6 +1,8 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciSeccomp } from './spec/seccomp.ts';
+
 export type OciSpec = {
   ociVersion: string;
   process: OciProcess;
@@ -103,7 +105,7 @@ export type OciLinux = {
   uidMappings?: unknown[] | null | undefined;
   gidMappings?: unknown[] | null | undefined;
   sysctl?: Record<string, string> | null | undefined;
-  seccomp?: unknown;
+  seccomp?: OciSeccomp | null | undefined;
   mountLabel?: string | undefined;
   intelRdt?: unknown;
   personality?: unknown;

@@ -55,7 +55,6 @@ const refused: [field: string, change: Change][] = [
     change('linux', 'devices', [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229 }]),
   ],
   ['linux.sysctl', change('linux', 'sysctl', { 'net.ipv4.ip_forward': '1' })],
-  ['linux.seccomp', change('linux', 'seccomp', { defaultAction: 'SCMP_ACT_ALLOW' })],
   ['linux.mountLabel', change('linux', 'mountLabel', 'system_u:object_r:t:s0')],
   ['linux.intelRdt', change('linux', 'intelRdt', { closID: 'x' })],
   ['linux.intelRdt', change('linux', 'intelRdt', {})],
@@ -109,7 +108,7 @@ describe('refuseUnsupported', () => {
 
   it.each([undefined, null, '', [], {}])('refuseUnsupported takes %j for not set', (empty) => {
     const spec = stockSpec();
-    Object.assign(spec.linux!, { seccomp: empty, sysctl: empty, devices: empty });
+    Object.assign(spec.linux!, { sysctl: empty, devices: empty });
     Object.assign(spec.linux!.resources!, { memory: empty });
     Object.assign(spec, { hooks: { prestart: empty } });
     expect(unsupportedFields(spec)).toEqual([]);

@@ -23,6 +23,7 @@ import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
+import { answerSeccomp } from './answer-seccomp.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
 import { sendConfig } from './send-config.ts';
@@ -254,7 +255,19 @@ export class Launching {
   }
 
   /** A question that belongs to no step: what the child cannot do itself. */
-  async #answerQuestion({ type }: SyncMessage): Promise<void> {
+  async #answerQuestion(message: SyncMessage): Promise<void> {
+    const { type } = message;
+    const { id, seccompAgent: agent } = this.plan;
+    if (type === 'procSeccomp' && agent !== undefined) {
+      return answerSeccomp({
+        message,
+        child: this.child,
+        container: { id, pid: this.child.pid, status: 'creating' },
+        agent,
+        acknowledge: () => this.#answer('procSeccompDone'),
+        signal: this.#deadline,
+      });
+    }
     throw new UnexpectedTypeError([this.#reached], type);
   }
 

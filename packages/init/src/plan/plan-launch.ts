@@ -11,6 +11,8 @@ import { defaultDevices, devLinks } from './devices.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
 import { planNamespaces } from './namespaces.ts';
+import type { SeccompHost } from '../seccomp/host.ts';
+import { planSeccomp, type SeccompAgent } from '../seccomp/plan-seccomp.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
 
 /** The limits that this process would have without Node's and our own changes to them. */
@@ -27,6 +29,8 @@ export type LaunchPlan = {
   cloneFlags: number;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
+  /** Who gets the listener of the seccomp filter. */
+  seccompAgent: SeccompAgent | undefined;
   init: InitConfig;
 };
 
@@ -37,6 +41,8 @@ export type PlanInput = {
   bundle: string;
   hierarchies?: readonly Hierarchy[];
   inheritedLimits?: InheritedLimits;
+  /** Default: this machine's libseccomp and kernel. */
+  seccompHost?: SeccompHost;
 };
 
 const defaultUmask = 0o022;
@@ -71,6 +77,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroup,
     cgroupNamespace: namespaces.cgroup,
   });
+  const seccomp = planSeccomp(spec, bundle, input.seccompHost);
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
   const rootPath = resolve(bundle, spec.root.path);
   const readonly = spec.root.readonly ?? false;
@@ -82,6 +89,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cloneFlags: namespaces.cloneFlags,
     cgroup,
     terminal: process.terminal ?? false,
+    seccompAgent: seccomp?.agent,
     init: {
       id,
       args: process.args,
@@ -112,6 +120,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       oomScoreAdj: process.oomScoreAdj,
       umask: process.user?.umask ?? defaultUmask,
       noNewPrivileges: process.noNewPrivileges ?? false,
+      seccomp: seccomp?.seccomp,
       user: {
         uid: process.user?.uid ?? 0,
         gid: process.user?.gid ?? 0,

@@ -5,6 +5,7 @@ import { fileCalls } from './calls/files.ts';
 import { mountCalls } from './calls/mounts.ts';
 import { namespaceCalls } from './calls/namespaces.ts';
 import { processCalls } from './calls/process.ts';
+import { seccompCalls } from './calls/seccomp.ts';
 import { terminalCalls } from './calls/terminal.ts';
 import { createKernel } from './kernel.ts';
 import type { Syscall } from './syscall.ts';
@@ -24,6 +25,7 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...mountCalls(kernel),
     ...namespaceCalls(kernel),
     ...processCalls(kernel),
+    ...seccompCalls(kernel),
     ...terminalCalls(kernel),
   };
 }

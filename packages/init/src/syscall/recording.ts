@@ -79,6 +79,9 @@ const silentCalls = [
   'prlimit',
   'resetSignals',
   'execve',
+  // seccomp
+  'setSeccompFilter',
+  'setSeccompListener',
   // terminal
   'setWindowSize',
   'setControllingTerminal',
@@ -158,6 +161,9 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     receiveFile(fd) {
       record('receiveFile', [fd]);
       return { name: '', fd: nextFd++ };
+    },
+    preparedExecve(path, args, env) {
+      return () => record('execve', [path, args, env]);
     },
     exit(code): never {
       record('exit', [code]);

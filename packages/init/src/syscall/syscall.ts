@@ -4,6 +4,7 @@ import type { FileCalls } from './calls/files.ts';
 import type { MountCalls } from './calls/mounts.ts';
 import type { NamespaceCalls } from './calls/namespaces.ts';
 import type { ProcessCalls } from './calls/process.ts';
+import type { SeccompCalls } from './calls/seccomp.ts';
 import type { TerminalCalls } from './calls/terminal.ts';
 
 export type { CapabilityMasks } from './calls/credentials.ts';
@@ -25,4 +26,5 @@ export interface Syscall
     MountCalls,
     NamespaceCalls,
     ProcessCalls,
+    SeccompCalls,
     TerminalCalls {}
