@@ -81,10 +81,14 @@ function processState({ child, container, agent }: SeccompQuestion): string {
       status,
       pid,
       bundle,
-      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations: sorted(annotations) }),
     },
   });
 }
+
+/** By key, as Go writes maps. */
+const sorted = (annotations: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
 /** One message on one connection, which is then closed: config-linux.md, Seccomp. */
 async function sendState(
