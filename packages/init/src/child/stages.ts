@@ -164,7 +164,7 @@ export const stages: readonly Stage[] = [
     // Without no_new_privs it takes CAP_SYS_ADMIN to load a filter, so before the user changes and
     // its capabilities go. After the gate, whose answer the filter could keep away. All that comes
     // later has to pass it: chdir, getcwd, statx, fchown, prctl, setgroups, setresgid, setresuid,
-    // capset, openat2, faccessat, umask, close_range, fcntl, rt_sigaction, rt_sigprocmask, read,
+    // capset, openat2, access, umask, close_range, fcntl, rt_sigaction, rt_sigprocmask, read,
     // write, close, execve, exit_group, and what V8 needs memory by: mmap, munmap, mprotect, madvise.
     name: 'seccomp',
     run({ sys, config, fds }) {
