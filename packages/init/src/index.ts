@@ -12,16 +12,23 @@ export type {
 } from './config/spec/seccomp.ts';
 export type {
   OciCapabilitySets,
+  OciDevice,
   OciDeviceRule,
   OciLinux,
   OciMount,
-  OciNamespace,
-  OciNamespaceType,
   OciProcess,
+  OciRootfsPropagation,
   OciRlimit,
   OciSpec,
   OciUser,
 } from './config/oci-spec.ts';
+export type {
+  OciIdMapping,
+  OciNamespace,
+  OciNamespaceType,
+  OciTimeOffset,
+  OciTimeOffsets,
+} from './config/spec/namespaces.ts';
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';

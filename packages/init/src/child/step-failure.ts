@@ -44,12 +44,14 @@ function hintFor(
 const maxTextLength = 8192;
 
 /** The argument of procError: `message` as runc has it, our own keys beside it. */
-export function describeFailure(step: string, error: unknown): { [key: string]: JsonValue } {
+export type FailureReport = { message: string; step: string; [key: string]: JsonValue };
+
+export function describeFailure(step: string, error: unknown): FailureReport {
   const failure = error instanceof StepFailure ? error : undefined;
   const root = failure === undefined ? error : failure.cause;
   const reason = root instanceof Error ? root.message : String(root);
   const message = failure === undefined ? `${step}: ${reason}` : `${failure.message}: ${reason}`;
-  const described: { [key: string]: JsonValue } = {
+  const described: FailureReport = {
     message: message.slice(0, maxTextLength),
     step,
   };

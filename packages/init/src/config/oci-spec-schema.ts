@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
+import { deviceSchema, mountSchema, rootfsPropagationSchema } from './schema/mounts.ts';
+import { idMappingSchema, namespaceSchema, timeOffsetsSchema } from './schema/namespaces.ts';
 import {
   absolutePath,
   int64,
@@ -57,22 +59,6 @@ const processSchema = z.object({
   execCPUAffinity: z.unknown().optional(),
 });
 
-const mountSchema = z.object({
-  destination: kernelString.min(1),
-  type: kernelString.optional(),
-  source: kernelString.optional(),
-  options: z.array(kernelString).nullish(),
-  uidMappings: z.array(z.unknown()).nullish(),
-  gidMappings: z.array(z.unknown()).nullish(),
-});
-
-const namespaceTypes = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup', 'user', 'time'] as const;
-
-const namespaceSchema = z.object({
-  type: z.enum(namespaceTypes),
-  path: kernelString.optional(),
-});
-
 const deviceRuleSchema = z.object({
   allow: z.boolean(),
   type: z.enum(['a', 'b', 'c']).optional(),
@@ -90,16 +76,16 @@ const linuxSchema = z.object({
   resources: z.looseObject({ devices: z.array(deviceRuleSchema).nullish() }).nullish(),
   maskedPaths: z.array(absolutePath).nullish(),
   readonlyPaths: z.array(absolutePath).nullish(),
-  rootfsPropagation: z.string().optional(),
-  devices: z.array(z.unknown()).nullish(),
-  uidMappings: z.array(z.unknown()).nullish(),
-  gidMappings: z.array(z.unknown()).nullish(),
+  rootfsPropagation: rootfsPropagationSchema.optional(),
+  devices: z.array(deviceSchema).nullish(),
+  uidMappings: z.array(idMappingSchema).nullish(),
+  gidMappings: z.array(idMappingSchema).nullish(),
   sysctl: z.record(z.string(), z.string()).nullish(),
   seccomp: seccompSchema.nullish(),
   mountLabel: z.string().optional(),
   intelRdt: z.unknown().optional(),
   personality: z.unknown().optional(),
-  timeOffsets: z.unknown().optional(),
+  timeOffsets: timeOffsetsSchema.nullish(),
   netDevices: z.unknown().optional(),
   memoryPolicy: z.unknown().optional(),
 });

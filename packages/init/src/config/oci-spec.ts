@@ -1,7 +1,11 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
+import type { OciIdMapping, OciNamespace, OciTimeOffsets } from './spec/namespaces.ts';
 import type { OciSeccomp } from './spec/seccomp.ts';
+
+export type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
 
 export type OciSpec = {
   ociVersion: string;
@@ -60,27 +64,6 @@ export type OciCapabilitySets = {
   ambient?: string[] | null | undefined;
 };
 
-export type OciMount = {
-  destination: string;
-  type?: string | undefined;
-  source?: string | undefined;
-  options?: string[] | null | undefined;
-  uidMappings?: unknown[] | null | undefined;
-  gidMappings?: unknown[] | null | undefined;
-};
-
-export type OciNamespaceType =
-  | 'pid'
-  | 'network'
-  | 'ipc'
-  | 'uts'
-  | 'mount'
-  | 'cgroup'
-  | 'user'
-  | 'time';
-
-export type OciNamespace = { type: OciNamespaceType; path?: string | undefined };
-
 export type OciDeviceRule = {
   allow: boolean;
   type?: 'a' | 'b' | 'c' | undefined;
@@ -100,16 +83,17 @@ export type OciLinux = {
     | undefined;
   maskedPaths?: string[] | null | undefined;
   readonlyPaths?: string[] | null | undefined;
-  rootfsPropagation?: string | undefined;
-  devices?: unknown[] | null | undefined;
-  uidMappings?: unknown[] | null | undefined;
-  gidMappings?: unknown[] | null | undefined;
+  rootfsPropagation?: OciRootfsPropagation | undefined;
+  devices?: OciDevice[] | null | undefined;
+  /** Of the new user namespace. */
+  uidMappings?: OciIdMapping[] | null | undefined;
+  gidMappings?: OciIdMapping[] | null | undefined;
   sysctl?: Record<string, string> | null | undefined;
   seccomp?: OciSeccomp | null | undefined;
   mountLabel?: string | undefined;
   intelRdt?: unknown;
   personality?: unknown;
-  timeOffsets?: unknown;
+  timeOffsets?: OciTimeOffsets | null | undefined;
   netDevices?: unknown;
   memoryPolicy?: unknown;
 };

@@ -43,6 +43,12 @@ export type LaunchOptions = {
    * its direction and its bytes. The config, which may hold secrets, is not part of it.
    */
   transcript?: TranscriptSink;
+  /**
+   * Move the root file system over the old root and change into it, instead of pivot_root(2), which
+   * fails where the host still runs on its initial ramfs. Weaker: what the host has mounted stays
+   * in the namespace, below the container's root. runc's --no-pivot. Default false.
+   */
+  noPivot?: boolean;
   /** Soft limit of open files where the specification sets none. Default 1024, as systemd's. */
   nofileSoft?: number;
   /**
@@ -85,7 +91,11 @@ export async function prepareLaunch(
   options: LaunchOptions = {},
 ): Promise<PreparedLaunch> {
   options.signal?.throwIfAborted();
-  const plan = planLaunch({ ...config, inheritedLimits: inheritedLimits(options.nofileSoft) });
+  const plan = planLaunch({
+    ...config,
+    inheritedLimits: inheritedLimits(options.nofileSoft),
+    noPivot: options.noPivot ?? false,
+  });
   requireConsole(plan.terminal, options.consoleSocket);
   const launching = await prepareWithZygote(plan, options);
   return {

@@ -22,13 +22,16 @@ import {
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
+import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
 import { answerSeccomp } from './answer-seccomp.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
+import { openNamespaces } from './open-namespaces.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
-import { AttemptTranscript } from './transcript.ts';
+import { AttemptTranscript, type HandshakeChannel } from './transcript.ts';
+import { writeIdMaps } from './write-id-maps.ts';
 import type { ForkedChild, Zygote } from './zygote.ts';
 
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
@@ -46,7 +49,7 @@ export class Launching {
   readonly #zygote: Zygote;
   readonly #options: LaunchOptions;
   #stdio: Stdio | undefined;
-  #sync: SyncChannel<OwnedFd> | undefined;
+  #sync: HandshakeChannel | undefined;
   #child: ForkedChild | undefined;
   /** The last thing the child is known to have finished. */
   #reached = 'fork';
@@ -153,6 +156,10 @@ export class Launching {
     }
     this.clock.mark('fork');
     try {
+      if (this.plan.idMaps !== undefined) {
+        await writeIdMaps(this.child.pid, this.plan.idMaps);
+        this.clock.mark('id maps');
+      }
       // The config is what sets the child going: it must stand in its cgroup by then.
       if (this.plan.cgroup !== undefined && this.#startCgroup === undefined) {
         await enterCgroup(this.plan.cgroup, this.child.pid);
@@ -166,7 +173,7 @@ export class Launching {
     this.clock.mark('mounts');
   }
 
-  async #tapped(socket: SyncSocket): Promise<SyncChannel<OwnedFd>> {
+  async #tapped(socket: SyncSocket): Promise<HandshakeChannel> {
     const { transcript } = this.#options;
     if (transcript === undefined) return socket;
     this.#transcript = new AttemptTranscript(transcript);
@@ -182,8 +189,11 @@ export class Launching {
       const path = this.#startCgroup;
       using cgroup =
         path === undefined ? undefined : openFd(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      using namespaces = openNamespaces(this.plan);
       this.#child = await this.#zygote.fork({
         cloneFlags: this.plan.cloneFlags,
+        undumpable: this.plan.undumpable,
+        ...namespaces.request,
         ...(cgroup === undefined ? {} : { cgroup }),
         fds: {
           stdin,
@@ -236,9 +246,10 @@ export class Launching {
 
   /** Waits for one step of the child, and answers what it asks for on the way. */
   async #await(type: SyncType): Promise<void> {
+    const channel: SyncChannel<OwnedFd> = this.#sync!;
     try {
       for (;;) {
-        const { message, file } = await expectSync(this.#sync!, [type, ...questionTypes], {
+        const { message, file } = await expectSync(channel, [type, ...questionTypes], {
           signal: this.#deadline,
         });
         file?.close();
@@ -256,7 +267,7 @@ export class Launching {
 
   /** A question that belongs to no step: what the child cannot do itself. */
   async #answerQuestion(message: SyncMessage): Promise<void> {
-    const { type } = message;
+    const { type, arg = '' } = message;
     const { id, seccompAgent: agent } = this.plan;
     if (type === 'procSeccomp' && agent !== undefined) {
       return answerSeccomp({
@@ -268,7 +279,13 @@ export class Launching {
         signal: this.#deadline,
       });
     }
-    throw new UnexpectedTypeError([this.#reached], type);
+    if (type !== 'procMountPlease') throw new UnexpectedTypeError([this.#reached], type);
+    const answer = await answerMountPlease(arg, this.plan, this.#zygote);
+    using tree = answer.tree;
+    await this.#sync!.send(
+      { type: 'procMountFd', flags: 1, arg: answer.arg },
+      { name: answer.name, fd: tree },
+    );
   }
 
   /** Nothing may come any more but questions and the end of file, or the reason why there is no program. */

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { release } from 'node:os';
+import process from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -7,13 +8,20 @@ import type { OciSpec } from '../config/oci-spec.ts';
 import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planCapabilities } from './capabilities.ts';
-import { defaultDevices, devLinks } from './devices.ts';
-import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
+import { devLinks, planDevices } from './devices.ts';
 import { planMounts } from './mounts.ts';
-import { planNamespaces } from './namespaces.ts';
 import type { SeccompHost } from '../seccomp/host.ts';
 import { planSeccomp, type SeccompAgent } from '../seccomp/plan-seccomp.ts';
+import { type PlannedJoin, planNamespaces } from './namespaces.ts';
+import { planRootfs } from './rootfs.ts';
+import { planTimeOffsets } from './time-namespace.ts';
+import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
+
+const thisProcess = (): Launcher => ({
+  uid: process.geteuid?.() ?? 0,
+  gid: process.getegid?.() ?? 0,
+});
 
 /** The limits that this process would have without Node's and our own changes to them. */
 export type InheritedLimits = {
@@ -27,6 +35,16 @@ export type LaunchPlan = {
   id: string;
   /** For clone3(2). */
   cloneFlags: number;
+  joins: PlannedJoin[];
+  /**
+   * Who joins them. With a user namespace in play, an entry process: others may have to be joined
+   * before a new one is made, or made after one is joined.
+   */
+  joinedBy: 'child' | 'entry';
+  /** Of a new user namespace. */
+  idMaps: PlannedIdMaps | undefined;
+  /** Closed to ptrace(2) from birth: others may be in its namespaces already. */
+  undumpable: boolean;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
   /** Who gets the listener of the seccomp filter. */
@@ -43,6 +61,12 @@ export type PlanInput = {
   inheritedLimits?: InheritedLimits;
   /** Default: this machine's libseccomp and kernel. */
   seccompHost?: SeccompHost;
+  /** Default: this process. */
+  launcher?: Launcher;
+  /** Default: this kernel's. */
+  kernelRelease?: string;
+  /** Move the root over the old one instead of pivot_root(2); see LaunchOptions. */
+  noPivot?: boolean;
 };
 
 const defaultUmask = 0o022;
@@ -61,6 +85,11 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const hierarchies = input.hierarchies ?? readHierarchies();
   refuseUnsupported(spec);
   const namespaces = planNamespaces(spec);
+  const launcher = input.launcher ?? thisProcess();
+  const idMaps = planIdMaps(spec, namespaces, launcher);
+  const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
+  const { joins } = namespaces;
+  const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
   const cgroup = planCgroup(spec, id, hierarchies);
   if (cgroup !== undefined && hierarchies.length === 0) {
     throw new InvalidConfigError(
@@ -79,55 +108,60 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   });
   const seccomp = planSeccomp(spec, bundle, input.seccompHost);
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
-  const rootPath = resolve(bundle, spec.root.path);
-  const readonly = spec.root.readonly ?? false;
-  const { process } = spec;
+  const { process: program } = spec;
   const linux = spec.linux ?? {};
-  const propagation = linux.rootfsPropagation ?? 'rslave';
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
+    joins,
+    joinedBy,
+    idMaps,
+    // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
+    undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
     cgroup,
-    terminal: process.terminal ?? false,
+    terminal: program.terminal ?? false,
     seccompAgent: seccomp?.agent,
     init: {
       id,
-      args: process.args,
-      env: process.env ?? [],
-      cwd: process.cwd,
+      args: program.args,
+      env: program.env ?? [],
+      cwd: program.cwd,
       keyring: `_ses.${id}`,
+      joins:
+        joinedBy === 'entry'
+          ? []
+          : joins
+              .filter(({ type }) => type !== 'pid')
+              .map(({ flag, path }) => ({ flags: flag, name: path })),
+      becomeRoot: namespaces.user !== undefined,
+      canSetGroups: idMaps?.writtenBy !== 'own',
+      timeOffsets,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
       hostname: spec.hostname,
       domainname: spec.domainname,
-      rootfs: {
-        path: rootPath,
-        readonly,
-        // The host's own root: whatever is mounted on it must be as read-only as itself.
-        readonlyBelow: readonly && rootPath === '/',
-        propagation: propagation.endsWith('private') ? MS_PRIVATE : MS_SLAVE,
-      },
+      rootfs: planRootfs(spec, bundle, input.noPivot ?? false),
       mounts,
-      devices: ownsDev ? defaultDevices : [],
+      devices: ownsDev ? planDevices(linux.devices ?? []) : [],
       devLinks: ownsDev ? devLinks : [],
       maskedPaths: linux.maskedPaths ?? [],
       readonlyPaths: linux.readonlyPaths ?? [],
       console:
-        process.terminal === true
-          ? { height: process.consoleSize?.height ?? 0, width: process.consoleSize?.width ?? 0 }
+        program.terminal === true
+          ? { height: program.consoleSize?.height ?? 0, width: program.consoleSize?.width ?? 0 }
           : undefined,
-      rlimits: withInheritedLimits(planRlimits(process.rlimits ?? []), input.inheritedLimits),
-      oomScoreAdj: process.oomScoreAdj,
-      umask: process.user?.umask ?? defaultUmask,
-      noNewPrivileges: process.noNewPrivileges ?? false,
+      rlimits: withInheritedLimits(planRlimits(program.rlimits ?? []), input.inheritedLimits),
+      oomScoreAdj: program.oomScoreAdj,
+      umask: program.user?.umask ?? defaultUmask,
+      noNewPrivileges: program.noNewPrivileges ?? false,
       seccomp: seccomp?.seccomp,
       user: {
-        uid: process.user?.uid ?? 0,
-        gid: process.user?.gid ?? 0,
-        additionalGids: process.user?.additionalGids ?? [],
+        uid: program.user?.uid ?? 0,
+        gid: program.user?.gid ?? 0,
+        additionalGids: program.user?.additionalGids ?? [],
       },
       // Without a list the program has no capability at all, as under runc.
-      capabilities: planCapabilities(process.capabilities ?? {}),
+      capabilities: planCapabilities(program.capabilities ?? {}),
     },
   };
 }

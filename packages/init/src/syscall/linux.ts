@@ -7,6 +7,7 @@ import { namespaceCalls } from './calls/namespaces.ts';
 import { processCalls } from './calls/process.ts';
 import { seccompCalls } from './calls/seccomp.ts';
 import { terminalCalls } from './calls/terminal.ts';
+import { treeCalls } from './calls/trees.ts';
 import { createKernel } from './kernel.ts';
 import type { Syscall } from './syscall.ts';
 
@@ -27,5 +28,6 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...processCalls(kernel),
     ...seccompCalls(kernel),
     ...terminalCalls(kernel),
+    ...treeCalls(kernel),
   };
 }

@@ -20,13 +20,24 @@ export type RecordingOptions = {
   packets?: readonly Uint8Array[];
   /** What is read from the init socket. */
   config?: Uint8Array;
-  /** Paths that are executable files. /dev/null and standard input are the null device, all else is a directory. */
+  /** Paths that are executable files. The default devices are such, and so is standard input; all else is a directory. */
   files?: readonly string[];
 };
 
 export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
 
 const EPERM = 1;
+
+/** What is a character device, wherever it is asked for. */
+const devices: ReadonlyMap<string, readonly [major: number, minor: number]> = new Map([
+  ['/dev/null', [1, 3]],
+  ['/dev/zero', [1, 5]],
+  ['/dev/full', [1, 7]],
+  ['/dev/random', [1, 8]],
+  ['/dev/urandom', [1, 9]],
+  ['/dev/tty', [5, 0]],
+  ['/dev/ptmx', [5, 2]],
+]);
 
 /** Calls that return nothing, by the file in calls/ that declares them. */
 const silentCalls = [
@@ -67,6 +78,9 @@ const silentCalls = [
   'fsconfigCreate',
   'umount2',
   'pivotRoot',
+  'fsconfigFd',
+  'mountOnWorkingDirectory',
+  'chroot',
   // namespaces
   'unshare',
   'setns',
@@ -85,6 +99,11 @@ const silentCalls = [
   // terminal
   'setWindowSize',
   'setControllingTerminal',
+  // trees
+  'unlinkat',
+  'chownFile',
+  'chmodFile',
+  'copyContents',
 ] as const satisfies readonly (keyof Syscall)[];
 
 /** Calls that return a descriptor that has no path. */
@@ -142,9 +161,32 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     statx(dirfd, path, flags): FileStatus {
       record('statx', [dirfd, path, flags]);
       const asked = path === '' ? (opened.get(dirfd) ?? '') : path;
-      if (asked === '/dev/null') return { mode: S_IFCHR | 0o666, deviceMajor: 1, deviceMinor: 3 };
+      const device = devices.get(asked);
+      if (device !== undefined) {
+        return { mode: S_IFCHR | 0o666, deviceMajor: device[0], deviceMinor: device[1] };
+      }
       const isFile = options.files?.includes(asked) ?? false;
       return { mode: (isFile ? S_IFREG : S_IFDIR) | 0o755, deviceMajor: 0, deviceMinor: 0 };
+    },
+    isMountRoot(fd) {
+      record('isMountRoot', [fd]);
+      return true;
+    },
+    filesystemType(fd, path) {
+      record('filesystemType', [fd, path]);
+      return 0;
+    },
+    readlinkat(dirfd, name) {
+      record('readlinkat', [dirfd, name]);
+      return '';
+    },
+    ownerOf(fd, path) {
+      record('ownerOf', [fd, path]);
+      return { uid: 0, gid: 0 };
+    },
+    readDirectory(fd, path) {
+      record('readDirectory', [fd, path]);
+      return [];
     },
     getcwd() {
       record('getcwd', []);

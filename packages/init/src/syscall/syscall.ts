@@ -6,6 +6,7 @@ import type { NamespaceCalls } from './calls/namespaces.ts';
 import type { ProcessCalls } from './calls/process.ts';
 import type { SeccompCalls } from './calls/seccomp.ts';
 import type { TerminalCalls } from './calls/terminal.ts';
+import type { TreeCalls } from './calls/trees.ts';
 
 export type { CapabilityMasks } from './calls/credentials.ts';
 export type { FileStatus } from './calls/files.ts';
@@ -27,4 +28,5 @@ export interface Syscall
     NamespaceCalls,
     ProcessCalls,
     SeccompCalls,
-    TerminalCalls {}
+    TerminalCalls,
+    TreeCalls {}
