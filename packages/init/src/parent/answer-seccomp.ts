@@ -62,7 +62,18 @@ function takeListener(pidfd: FdLike, fd: number): OwnedFd {
   try {
     return pidfdGetfd(pidfd, fd);
   } catch (error) {
-    throw parentFailure('seccomp', error);
+    // The child is closed to ptrace(2) from its first step on, for everybody else too.
+    throw isSyscallError(error, 'EPERM')
+      ? new LaunchError({
+          step: 'seccomp',
+          message: `take the seccomp listener of the child: ${error.message}`,
+          syscall: error.syscall,
+          errno: error.errno,
+          errnoCode: error.code,
+          cause: error,
+          hint: 'SCMP_ACT_NOTIFY needs a launcher with CAP_SYS_PTRACE: launch as root, or change the profile.',
+        })
+      : parentFailure('seccomp', error);
   }
 }
 
