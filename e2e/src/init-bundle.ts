@@ -16,7 +16,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { launch, type LaunchOptions, type OciSpec, stockSpec } from '@pilotlight/init';
+import {
+  launch,
+  type LaunchOptions,
+  type OciSpec,
+  seccompFeatures,
+  stockSpec,
+} from '@pilotlight/init';
 import type { WaitStatus } from '@pilotlight/scm-rights';
 import { listOpenFds } from '@pilotlight/scm-rights/testing';
 
@@ -27,10 +33,15 @@ function isStatic(program: string): boolean {
   return existsSync(program) && !readFileSync(program).includes('/lib64/ld-linux-x86-64.so');
 }
 
+const inPath = (program: string): boolean =>
+  (process.env['PATH'] ?? '').split(':').some((path) => existsSync(join(path, program)));
+
 const needs: Readonly<Record<string, () => boolean>> = {
   root: () => process.getuid?.() === 0,
   'busybox-static': () => isStatic(busybox),
-  runc: () => (process.env['PATH'] ?? '').split(':').some((path) => existsSync(join(path, 'runc'))),
+  runc: () => inPath('runc'),
+  gcc: () => inPath('gcc'),
+  libseccomp2: () => seccompFeatures().enabled,
 };
 
 /** What of `names` this machine lacks, for the title of a group of tests that is skipped then; empty when nothing is missing. */

@@ -3,6 +3,14 @@ export { type Hierarchy, readHierarchies } from './cgroup/hierarchies.ts';
 export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
 export type {
+  OciSeccomp,
+  OciSeccompAction,
+  OciSeccompArg,
+  OciSeccompFlag,
+  OciSeccompOperator,
+  OciSeccompRule,
+} from './config/spec/seccomp.ts';
+export type {
   OciCapabilitySets,
   OciDevice,
   OciDeviceRule,
@@ -74,4 +82,5 @@ export type { WebStreams } from './parent/web-streams.ts';
 export type { ForkedChild, ForkRequest, Zygote } from './parent/zygote.ts';
 export { sharedZygote, startZygote, type ZygoteOptions } from './parent/zygote-process.ts';
 export { type LaunchPlan, planLaunch, type PlanInput } from './plan/plan-launch.ts';
+export { seccompFeatures, type SeccompFeatures } from './seccomp/features.ts';
 export { canForkHere, optionalZygoteFlags, requiredZygoteFlags } from './zygote/zygote-flags.ts';

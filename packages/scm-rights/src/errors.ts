@@ -153,6 +153,20 @@ export class LibcLoadError extends ScmRightsError {
   }
 }
 
+/** Thrown when a shared library, or a function of it, could not be loaded; `cause` has the loader's error. */
+export class LibraryLoadError extends ScmRightsError {
+  override readonly name: string = 'LibraryLoadError';
+  /** The file name that was asked for, such as `libseccomp.so.2`. */
+  readonly library: string;
+  constructor(library: string, what: string, cause: unknown) {
+    super('ERR_SCM_LIBRARY_LOAD', `load ${what}: ${messageOf(cause)}`, {
+      hint: `Install the package that has ${library}, in a version that has what is missing, for the libc of this Node.`,
+      cause,
+    });
+    this.library = library;
+  }
+}
+
 /** Thrown when the kernel dropped descriptors of a message (MSG_CTRUNC); those that did arrive are closed. */
 export class ControlTruncatedError extends ScmRightsError {
   override readonly name: string = 'ControlTruncatedError';

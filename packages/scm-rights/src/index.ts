@@ -13,6 +13,7 @@ export {
   isSyscallError,
   type LeakedFd,
   LibcLoadError,
+  LibraryLoadError,
   LockTimeoutError,
   NotATerminalError,
   PacketTooLargeError,

@@ -7,7 +7,9 @@ export {
   type Libc,
   type LibcArgument,
   type LibcFunction,
+  type Library,
   loadLibc,
+  loadLibrary,
   type LoadLibcOptions,
   useLibc,
 } from './libc/library.ts';

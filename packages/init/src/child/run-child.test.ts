@@ -117,6 +117,14 @@ const everything = configFor((spec) => {
   });
 });
 
+/** Stands for a compiled one. */
+const seccompFilter = 'BgAAAAAA/38=';
+
+function filtered(noNewPrivileges: boolean, notify: boolean): InitConfig {
+  const config = configFor((spec) => void (spec.process.terminal = false));
+  return { ...config, noNewPrivileges, seccomp: { filter: seccompFilter, flags: 4, notify } };
+}
+
 describe('runChild', () => {
   it('runChild makes the calls of the stock bundle in this order', () => {
     const config = configFor((spec) => void (spec.process.terminal = false));
@@ -191,9 +199,57 @@ describe('runChild', () => {
     ]);
   });
 
+  it('runChild loads a filter before the user changes, where new privileges are possible', () => {
+    const lines = outline(filtered(false, false)).split('\n');
+    const index = lines.findIndex((line) => line.startsWith('seccomp: '));
+    expect(lines.slice(index - 1, index + 2)).toEqual([
+      'ready: sendPacket, receivePacket',
+      'seccomp: setSeccompFilter',
+      'working directory: chdir, getcwd',
+    ]);
+  });
+
+  it('runChild makes no call but execve under a filter, where no new privileges are possible', () => {
+    const { calls } = run({ config: toBytes(filtered(true, false)) });
+    expect(calls.slice(-4).map(({ name }) => name)).toEqual([
+      'resetSignals',
+      'setSeccompFilter',
+      'execve',
+      'exit',
+    ]);
+    expect(calls.at(-3)?.args).toEqual([Buffer.from(seccompFilter, 'base64'), 4]);
+  });
+
+  it.each([true, false])(
+    'runChild hands over the listener, whether or not (%s) new privileges are possible',
+    (noNewPrivileges) => {
+      const config = toBytes(filtered(noNewPrivileges, true));
+      const packets = [...answers(), encodePacket({ type: 'procSeccompDone', flags: 0 })];
+      const { calls } = run({ config, packets });
+      const loaded = calls.findIndex(({ name }) => name === 'setSeccompListener');
+      const [filter, flags, sync, packet] = calls[loaded]!.args;
+      expect([filter, flags]).toEqual([Buffer.from(seccompFilter, 'base64'), 4]);
+      expect(sync).toBe(calls.find(({ name }) => name === 'sendPacket')?.args[0]);
+      expect(new TextDecoder().decode(packet as Uint8Array)).toBe(
+        '{"type":"procSeccomp","flags":0,"arg":0}',
+      );
+      expect(calls[loaded + 1]?.name).toBe('receivePacket');
+      expect(calls.at(-2)?.name).toBe('execve');
+      // Whoever cannot take the listener does not let the program run.
+      const unanswered = run({ config });
+      expect(reportOf(unanswered.calls)).toMatchObject({
+        step: noNewPrivileges ? 'exec' : 'seccomp',
+        message: expect.stringContaining('expected procSeccompDone in answer to procSeccomp'),
+      });
+      expect(unanswered.calls.map(({ name }) => name)).not.toContain('execve');
+    },
+  );
+
   describe.each([
     ['the stock bundle', configFor((spec) => void (spec.process.terminal = false))],
     ['a terminal, a user and a bind', everything],
+    ['a filter loaded early', filtered(false, false)],
+    ['a filter loaded late', filtered(true, false)],
   ])('runChild with %s', (_, config) => {
     const owners = stagesOfCalls(config);
     /** By call and stage: what a child can go on without. Everything else ends it. */

@@ -19,6 +19,7 @@ import { enterRoot } from './rootfs/pivot-root.ts';
 import { prepareRoot } from './rootfs/prepare-root.ts';
 import { makePathsReadonly, maskPaths } from './rootfs/restrict-paths.ts';
 import { giveStreamsToUser, makeStreamsBlocking, reopenNullStreams } from './stdio.ts';
+import { loadSeccompFilter } from './seccomp.ts';
 import { attempting } from './step-failure.ts';
 import { ask } from './sync-peer.ts';
 import { enterWorkingDirectory, makeWorkingDirectory } from './working-directory.ts';
@@ -224,6 +225,19 @@ export const stages: readonly Stage[] = [
     run: ({ sys, fds }) => ask(sys, fds.sync, 'procReady', 'procRun'),
   },
   {
+    // Without no_new_privs it takes CAP_SYS_ADMIN to load a filter, so before the user changes and
+    // its capabilities go. After the gate, whose answer the filter could keep away. All that comes
+    // later has to pass it: chdir, getcwd, statx, fchown, prctl, setgroups, setresgid, setresuid,
+    // capset, openat2, access, umask, close_range, fcntl, rt_sigaction, rt_sigprocmask, read,
+    // write, close, execve, exit_group, and what V8 needs memory by: mmap, munmap, mprotect, madvise.
+    name: 'seccomp',
+    alsoOnEntering: true,
+    run({ sys, config, fds }) {
+      if (config.seccomp === undefined || config.noNewPrivileges) return;
+      loadSeccompFilter(sys, fds.sync, config.seccomp);
+    },
+  },
+  {
     // As root first: an image may keep a directory from its own user's reach that root can enter.
     name: 'working directory',
     alsoOnEntering: true,
@@ -270,11 +284,16 @@ export const stages: readonly Stage[] = [
       const firstOfOurs = 3 + fds.preserved;
       sys.closeRange(firstOfOurs, CLOSE_RANGE_CLOEXEC);
       for (let fd = 3; fd < firstOfOurs; fd++) sys.setCloseOnExec(fd, false);
+      const run = sys.preparedExecve(program, config.args, env);
       // Last of all: from here on a signal ends the process.
       sys.resetSignals();
-      attempting(`run ${JSON.stringify(program)}`, { hint: execHint }, () =>
-        sys.execve(program, config.args, env),
-      );
+      // With no_new_privs any process may load a filter, so nothing but execve(2) has to pass it.
+      if (config.seccomp !== undefined && config.noNewPrivileges) {
+        loadSeccompFilter(sys, fds.sync, config.seccomp);
+      }
+      const hint = (error: SyscallError): string | undefined =>
+        execHint(error, config.seccomp !== undefined);
+      attempting(`run ${JSON.stringify(program)}`, { hint }, run);
     },
   },
 ];
@@ -299,7 +318,10 @@ function limitHint({ code }: SyscallError): string | undefined {
     : undefined;
 }
 
-function execHint({ code }: SyscallError): string | undefined {
+function execHint({ code }: SyscallError, filtered: boolean): string | undefined {
+  if (filtered && (code === 'EPERM' || code === 'ENOSYS')) {
+    return 'The seccomp profile must allow execve.';
+  }
   switch (code) {
     case 'ENOEXEC':
       return 'The file is no program for this machine: neither an ELF file of its kind nor a script that starts with "#!".';

@@ -4,6 +4,7 @@ import type { PlannedDevice } from '../plan/devices.ts';
 import type { ChildHooks } from '../plan/hooks.ts';
 import type { AttributeChange, PropagationChange } from '../plan/mount-options.ts';
 import type { PlannedRlimit } from '../plan/rlimits.ts';
+import type { PlannedSeccomp } from '../seccomp/plan-seccomp.ts';
 
 /**
  * What the parent hands over to the child: the plan of one launch, as JSON on the init socket.
@@ -32,6 +33,8 @@ export type ProcessConfig = {
   oomScoreAdj: number | undefined;
   umask: number;
   noNewPrivileges: boolean;
+  /** Loaded as the last thing before the program where there are no new privileges, else as root. */
+  seccomp: PlannedSeccomp | undefined;
   user: { uid: number; gid: number; additionalGids: number[] };
   capabilities: PlannedCapabilities;
 };

@@ -13,6 +13,7 @@ import {
   userId,
   utsName,
 } from './schema/primitives.ts';
+import { seccompSchema } from './schema/seccomp.ts';
 
 // Unknown properties are dropped and are no error (config.md, Extensibility: a runtime MUST ignore
 // them); known properties that this version cannot honour are refused in refuse-unsupported.ts.
@@ -81,7 +82,7 @@ const linuxSchema = z.object({
   uidMappings: z.array(idMappingSchema).nullish(),
   gidMappings: z.array(idMappingSchema).nullish(),
   sysctl: z.record(z.string(), z.string()).nullish(),
-  seccomp: z.unknown().optional(),
+  seccomp: seccompSchema.nullish(),
   mountLabel: z.string().optional(),
   intelRdt: z.unknown().optional(),
   personality: z.unknown().optional(),

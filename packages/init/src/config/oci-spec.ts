@@ -4,6 +4,7 @@
 import type { OciHooks } from './spec/hooks.ts';
 import type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
 import type { OciIdMapping, OciNamespace, OciTimeOffsets } from './spec/namespaces.ts';
+import type { OciSeccomp } from './spec/seccomp.ts';
 
 export type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
 
@@ -88,7 +89,7 @@ export type OciLinux = {
   uidMappings?: OciIdMapping[] | null | undefined;
   gidMappings?: OciIdMapping[] | null | undefined;
   sysctl?: Record<string, string> | null | undefined;
-  seccomp?: unknown;
+  seccomp?: OciSeccomp | null | undefined;
   mountLabel?: string | undefined;
   intelRdt?: unknown;
   personality?: unknown;

@@ -25,7 +25,6 @@ const refused: [field: string, change: Change][] = [
   ],
   ['process.execCPUAffinity', change('process', 'execCPUAffinity', { initial: '0' })],
   ['linux.sysctl', change('linux', 'sysctl', { 'net.ipv4.ip_forward': '1' })],
-  ['linux.seccomp', change('linux', 'seccomp', { defaultAction: 'SCMP_ACT_ALLOW' })],
   ['linux.mountLabel', change('linux', 'mountLabel', 'system_u:object_r:t:s0')],
   ['linux.intelRdt', change('linux', 'intelRdt', { closID: 'x' })],
   ['linux.intelRdt', change('linux', 'intelRdt', {})],
@@ -78,7 +77,7 @@ describe('refuseUnsupported', () => {
 
   it.each([undefined, null, '', [], {}])('refuseUnsupported takes %j for not set', (empty) => {
     const spec = stockSpec();
-    Object.assign(spec.linux!, { seccomp: empty, sysctl: empty });
+    Object.assign(spec.linux!, { sysctl: empty });
     Object.assign(spec.linux!.resources!, { memory: empty });
     expect(unsupportedFields(spec)).toEqual([]);
   });

@@ -32,7 +32,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
   refuse('process.execCPUAffinity', process.execCPUAffinity);
 
   refuse('linux.sysctl', linux.sysctl);
-  refuse('linux.seccomp', linux.seccomp);
   refuse('linux.mountLabel', linux.mountLabel);
   // Also when it is empty, which already asks for a group of its own.
   if (linux.intelRdt !== undefined && linux.intelRdt !== null) {

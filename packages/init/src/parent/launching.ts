@@ -27,6 +27,7 @@ import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
+import { answerSeccomp } from './answer-seccomp.ts';
 import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
@@ -335,7 +336,19 @@ export class Launching {
   }
 
   /** A question that belongs to no step: what the child cannot do itself. */
-  async #answerQuestion({ type, arg = '' }: SyncMessage): Promise<void> {
+  async #answerQuestion(message: SyncMessage): Promise<void> {
+    const { type, arg = '' } = message;
+    const { id, seccompAgent: agent } = this.plan;
+    if (type === 'procSeccomp' && agent !== undefined) {
+      return answerSeccomp({
+        message,
+        child: this.child,
+        container: { id, pid: this.child.pid, status: 'creating' },
+        agent,
+        acknowledge: () => this.#answer('procSeccompDone'),
+        signal: this.#deadline,
+      });
+    }
     if (type !== 'procMountPlease') throw new UnexpectedTypeError([this.#reached], type);
     const answer = await answerMountPlease(arg, this.plan, this.#zygote);
     using tree = answer.tree;

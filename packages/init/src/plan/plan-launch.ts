@@ -11,6 +11,8 @@ import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
 import { planMounts } from './mounts.ts';
+import type { SeccompHost } from '../seccomp/host.ts';
+import { planSeccomp, type SeccompAgent } from '../seccomp/plan-seccomp.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { planRootfs } from './rootfs.ts';
 import { planTimeOffsets } from './time-namespace.ts';
@@ -49,6 +51,8 @@ export type LaunchPlan = {
   /** Absolute path of the bundle: where the runtime's hooks run. */
   bundle: string;
   hooks: PlannedHooks | undefined;
+  /** Who gets the listener of the seccomp filter. */
+  seccompAgent: SeccompAgent | undefined;
   init: InitConfig;
 };
 
@@ -59,6 +63,8 @@ export type PlanInput = {
   bundle: string;
   hierarchies?: readonly Hierarchy[];
   inheritedLimits?: InheritedLimits;
+  /** Default: this machine's libseccomp and kernel. */
+  seccompHost?: SeccompHost;
   /** Default: this process. */
   launcher?: Launcher;
   /** Default: this kernel's. */
@@ -104,6 +110,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroup,
     cgroupNamespace: namespaces.cgroup,
   });
+  const seccomp = planSeccomp(spec, bundle, input.seccompHost);
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
   const { process } = spec;
   const linux = spec.linux ?? {};
@@ -120,6 +127,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     terminal: process.terminal ?? false,
     bundle,
     hooks,
+    seccompAgent: seccomp?.agent,
     init: {
       id,
       args: process.args,
@@ -153,6 +161,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       oomScoreAdj: process.oomScoreAdj,
       umask: process.user?.umask ?? defaultUmask,
       noNewPrivileges: process.noNewPrivileges ?? false,
+      seccomp: seccomp?.seccomp,
       user: {
         uid: process.user?.uid ?? 0,
         gid: process.user?.gid ?? 0,

@@ -5,6 +5,7 @@ import { fileCalls } from './calls/files.ts';
 import { mountCalls } from './calls/mounts.ts';
 import { namespaceCalls } from './calls/namespaces.ts';
 import { processCalls } from './calls/process.ts';
+import { seccompCalls } from './calls/seccomp.ts';
 import { spawnCalls } from './calls/spawn.ts';
 import { terminalCalls } from './calls/terminal.ts';
 import { treeCalls } from './calls/trees.ts';
@@ -26,6 +27,7 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...mountCalls(kernel),
     ...namespaceCalls(kernel),
     ...processCalls(kernel),
+    ...seccompCalls(kernel),
     ...spawnCalls(kernel),
     ...terminalCalls(kernel),
     ...treeCalls(kernel),

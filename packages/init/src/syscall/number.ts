@@ -10,6 +10,7 @@ export const SYS_keyctl: number = byArch(250, 219);
 export const SYS_mknodat: number = byArch(259, 33);
 export const SYS_pivot_root: number = byArch(155, 41);
 export const SYS_prctl: number = byArch(157, 167);
+export const SYS_seccomp: number = byArch(317, 277);
 export const SYS_setgroups: number = byArch(116, 159);
 export const SYS_setresgid: number = byArch(119, 149);
 export const SYS_setresuid: number = byArch(117, 147);

@@ -94,6 +94,9 @@ const silentCalls = [
   'prlimit',
   'resetSignals',
   'execve',
+  // seccomp
+  'setSeccompFilter',
+  'setSeccompListener',
   // spawn
   'killGroup',
   // terminal
@@ -233,6 +236,9 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     monotonicMs() {
       record('monotonicMs', []);
       return 0;
+    },
+    preparedExecve(path, args, env) {
+      return () => record('execve', [path, args, env]);
     },
     exit(code): never {
       record('exit', [code]);

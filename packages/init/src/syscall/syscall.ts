@@ -4,6 +4,7 @@ import type { FileCalls } from './calls/files.ts';
 import type { MountCalls } from './calls/mounts.ts';
 import type { NamespaceCalls } from './calls/namespaces.ts';
 import type { ProcessCalls } from './calls/process.ts';
+import type { SeccompCalls } from './calls/seccomp.ts';
 import type { SpawnCalls } from './calls/spawn.ts';
 import type { TerminalCalls } from './calls/terminal.ts';
 import type { TreeCalls } from './calls/trees.ts';
@@ -28,6 +29,7 @@ export interface Syscall
     MountCalls,
     NamespaceCalls,
     ProcessCalls,
+    SeccompCalls,
     SpawnCalls,
     TerminalCalls,
     TreeCalls {}

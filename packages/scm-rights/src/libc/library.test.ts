@@ -1,12 +1,20 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsdown';
 import { describe, expect, it } from 'vitest';
-import { koffiModulePath, loadLibc } from './library.ts';
+import { LibraryLoadError } from '../errors.ts';
+import { koffiModulePath, loadLibc, loadLibrary, useLibc } from './library.ts';
 
 const cwd = new URL('../..', import.meta.url);
 const run = promisify(execFile);
@@ -86,3 +94,47 @@ describe('loadLibc', () => {
     }
   });
 });
+
+describe('loadLibrary', () => {
+  // By its path: the one shared library that is certainly there.
+  const file = loadedLibrary();
+
+  it('loadLibrary calls functions of another library', () => {
+    expect(loadLibrary(file).func('abs', 'int', ['int'])(-7)).toBe(7);
+  });
+
+  it('loadLibrary names the library that is not there, and what to do', () => {
+    expect(() => loadLibrary('libnowhere.so.9')).toThrow(LibraryLoadError);
+    expect(() => loadLibrary('libnowhere.so.9')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SCM_LIBRARY_LOAD',
+        library: 'libnowhere.so.9',
+        message: expect.stringMatching(/^load libnowhere\.so\.9: .*shared/),
+        hint: expect.stringContaining('libnowhere.so.9'),
+      }),
+    );
+  });
+
+  it('loadLibrary names the function that a library lacks', () => {
+    const library = loadLibrary(file);
+    expect(() => library.func('no_such_function', 'int', [])).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SCM_LIBRARY_LOAD',
+        message: expect.stringContaining(`load no_such_function of ${file}: `),
+      }),
+    );
+  });
+
+  it('loadLibrary opens nothing behind the back of a replaced libc', () => {
+    const without = { ...loadLibc() };
+    delete without.open;
+    using _used = useLibc(without);
+    expect(() => loadLibrary(file)).toThrow(/opens libc only/);
+  });
+});
+
+/** The file of libc that this process runs with. */
+function loadedLibrary(): string {
+  const maps = readFileSync('/proc/self/maps', 'latin1');
+  return /\S*\/(?:libc\.so\.6|ld-musl-\S+\.so\.1)$/m.exec(maps)![0];
+}

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { LibcLoadError, UnsupportedPlatformError } from '../errors.ts';
+import { LibcLoadError, LibraryLoadError, UnsupportedPlatformError } from '../errors.ts';
 
 /** What may be passed to a C function: integers, NUL-free strings, memory, addresses, or NULL. */
 export type LibcArgument = number | bigint | string | ArrayBufferView | null;
@@ -59,7 +59,15 @@ export interface Libc {
    * the event loop has run out of work: what it reports while Node tears down has nowhere to go.
    */
   watch?(fd: number, report: () => void): FdWatch;
+  /**
+   * Opens another shared library by file name or path, as dlopen(3) finds it; see {@link loadLibrary}. What it throws is the
+   * loader's own error. Absent where the interface cannot.
+   */
+  open?(name: string): Library;
 }
+
+/** Functions of a shared library; {@link Libc.errno} and {@link Libc.address} serve them too. */
+export type Library = Pick<Libc, 'func'>;
 
 export interface LoadLibcOptions {
   /** Path of `koffi.node`; then nothing is looked up in node_modules. Counts only for the load that comes first. */
@@ -70,13 +78,15 @@ export interface LoadLibcOptions {
 const KOFFI_VERSION = '3.3.4';
 
 interface Koffi {
-  load(path: null): {
-    func(name: string, result: string, params: string[]): unknown;
-  };
+  load(path: string | null): KoffiLibrary;
   errno(): number;
   address(memory: unknown): bigint;
   /** Present since 2.12, not documented: what is missing or of another shape is not used. */
   node?: { poll?: (fd: number, options: { readable: true }, report: () => void) => KoffiPoll };
+}
+
+interface KoffiLibrary {
+  func(name: string, result: string, params: string[]): unknown;
 }
 
 interface KoffiPoll {
@@ -106,6 +116,33 @@ export function loadLibc(options: LoadLibcOptions = {}): Libc {
   }
   loaded = openLibc(loadKoffi(options.koffiModule));
   return loaded;
+}
+
+/**
+ * Opens a shared library of the system that is not part of libc, such as `libseccomp.so.2`. It stays open as long as this
+ * process; asking twice gives two views of one library.
+ *
+ * Throws LibraryLoadError: at once when the library is not there, from `func` when it has no such function. Throws what
+ * {@link loadLibc} throws.
+ */
+export function loadLibrary(name: string): Library {
+  const libc = loadLibc();
+  let library: Library;
+  try {
+    if (libc.open === undefined) throw new Error('the foreign-function interface opens libc only');
+    library = libc.open(name);
+  } catch (cause) {
+    throw new LibraryLoadError(name, name, cause);
+  }
+  return {
+    func(symbol, result, params) {
+      try {
+        return library.func(symbol, result, params);
+      } catch (cause) {
+        throw new LibraryLoadError(name, `${symbol} of ${name}`, cause);
+      }
+    },
+  };
 }
 
 /**
@@ -188,14 +225,9 @@ function usesMusl(): boolean {
 
 function openLibc(koffi: Koffi): Libc {
   try {
-    const library = koffi.load(null);
-    const func = <Result>(
-      name: string,
-      result: string,
-      params: readonly string[],
-    ): LibcFunction<Result> => library.func(name, result, [...params]) as LibcFunction<Result>;
+    const own = koffiLibrary(koffi.load(null));
     // Integer operands only, so the variadic prototype and this one agree on both architectures.
-    const raw = func<number>('syscall', 'long', [
+    const raw = own.func('syscall', 'long', [
       'long',
       'long',
       'long',
@@ -208,9 +240,10 @@ function openLibc(koffi: Koffi): Libc {
     // Not in a worker: one that is terminated unloads koffi, or refuses its callback, while libuv still calls it.
     const canWatch = typeof poll === 'function' && isMainThread;
     return {
-      func,
+      ...own,
       errno: () => koffi.errno(),
       address: (memory) => koffi.address(memory),
+      open: (name) => koffiLibrary(koffi.load(name)),
       syscall: (number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) => raw(number, a, b, c, d, e, f),
       ...(canWatch
         ? { watch: (fd, report) => koffiWatch(poll(fd, READABLE, report), report) }
@@ -219,6 +252,13 @@ function openLibc(koffi: Koffi): Libc {
   } catch (cause) {
     throw new LibcLoadError('libc', cause);
   }
+}
+
+function koffiLibrary(library: KoffiLibrary): Library {
+  return {
+    func: <Result>(name: string, result: string, params: readonly string[]) =>
+      library.func(name, result, [...params]) as LibcFunction<Result>,
+  };
 }
 
 const READABLE = { readable: true } as const;

@@ -7,7 +7,6 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
 const F_DUPFD_CLOEXEC = 1030;
-const MSG_NOSIGNAL = 0x4000;
 
 /** Open descriptors: their numbers and flags, and what goes through them. */
 export interface DescriptorCalls {
@@ -22,9 +21,12 @@ export interface DescriptorCalls {
   /** Reads until end of file. */
   readAll(fd: number, path: string): Uint8Array;
   writeAll(fd: number, bytes: Uint8Array, path: string): void;
-  /** Sends one packet on a blocking seqpacket socket. */
+  /**
+   * Sends one packet on a blocking seqpacket socket. With write(2), as runc's child does: it is what
+   * a seccomp profile made for that lets pass. SIGPIPE must be blocked or ignored.
+   */
   sendPacket(fd: number, bytes: Uint8Array): void;
-  /** Receives one packet; `undefined` at end of file. */
+  /** Receives one packet, with read(2); `undefined` at end of file. */
   receivePacket(fd: number): Uint8Array | undefined;
   /** Sends a descriptor and its name, in the form of runc's SendFile. */
   sendFile(socket: number, name: string, fd: number): void;
@@ -38,8 +40,6 @@ export function descriptorCalls({ libc, integers, check, chunk }: Kernel): Descr
   const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'long']);
   const read = libc.func('read', 'long', ['int', 'void *', 'size_t']);
   const write = libc.func('write', 'long', ['int', 'void *', 'size_t']);
-  const send = libc.func('send', 'long', ['int', 'void *', 'size_t', 'int']);
-  const recv = libc.func('recv', 'long', ['int', 'void *', 'size_t', 'int']);
 
   return {
     close: (fd) => void check('close', fd, close, fd),
@@ -67,10 +67,10 @@ export function descriptorCalls({ libc, integers, check, chunk }: Kernel): Descr
       }
     },
     sendPacket(fd, bytes) {
-      check('send', 'the sync socket', send, fd, bytes, bytes.length, MSG_NOSIGNAL);
+      check('write', 'the sync socket', write, fd, bytes, bytes.length);
     },
     receivePacket(fd) {
-      const size = check('recv', 'the sync socket', recv, fd, chunk, chunk.length, 0);
+      const size = check('read', 'the sync socket', read, fd, chunk, chunk.length);
       return size === 0 ? undefined : Uint8Array.prototype.slice.call(chunk, 0, size);
     },
     sendFile: (socketFd, name, fd) => sendFileBlocking(socketFd, name, fd),

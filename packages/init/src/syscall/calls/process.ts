@@ -1,5 +1,5 @@
 import { syscallError } from '@pilotlight/scm-rights';
-import type { LibcArgument } from '@pilotlight/scm-rights/libc';
+import type { Libc } from '@pilotlight/scm-rights/libc';
 import type { Kernel } from '../kernel.ts';
 
 const SIG_SETMASK = 2;
@@ -14,6 +14,8 @@ export interface ProcessCalls {
   /** Default dispositions for what Node ignores, then an empty signal mask; both survive execve(2). */
   resetSignals(): void;
   execve(path: string, args: readonly string[], env: readonly string[]): void;
+  /** Puts all that execve(2) needs into memory; the function makes that call, and no other before it. */
+  preparedExecve(path: string, args: readonly string[], env: readonly string[]): () => void;
   /** Ends the process without running anything else. */
   exit(code: number): never;
 }
@@ -24,11 +26,21 @@ export function processCalls({ libc, check }: Kernel): ProcessCalls {
   const prlimit = libc.func('prlimit', 'int', ['int', 'int', 'void *', 'void *']);
   const signal = libc.func<bigint>('signal', 'void *', ['int', 'long']);
   const sigprocmask = libc.func('sigprocmask', 'int', ['int', 'void *', 'void *']);
-  const execve = libc.func('execve', 'int', ['str', 'char **', 'char **']);
+  const execve = libc.func('execve', 'int', ['void *', 'void *', 'void *']);
   const exit = libc.func('_exit', 'void', ['int']);
 
   const rlimit = new BigUint64Array(2);
   const emptySignalSet = Buffer.alloc(128);
+
+  const preparedExecve: ProcessCalls['preparedExecve'] = (name, args, env) => {
+    const path = Buffer.from(`${name}\0`);
+    const argv = stringArray(args, libc);
+    const envp = stringArray(env, libc);
+    return () => {
+      execve(path, argv, envp);
+      throw syscallError(libc.errno(), 'execve', name);
+    };
+  };
 
   return {
     setsid: () => void check('setsid', undefined, setsid),
@@ -43,16 +55,26 @@ export function processCalls({ libc, check }: Kernel): ProcessCalls {
       signal(SIGXFSZ, 0);
       check('sigprocmask', undefined, sigprocmask, SIG_SETMASK, emptySignalSet, null);
     },
-    execve(name, args, env) {
-      // The C arrays end with a null of their own.
-      const argv = [...args, null] as unknown as LibcArgument;
-      const envp = [...env, null] as unknown as LibcArgument;
-      execve(name, argv, envp);
-      throw syscallError(libc.errno(), 'execve', name);
-    },
+    execve: (name, args, env) => preparedExecve(name, args, env)(),
+    preparedExecve,
     exit(code): never {
       exit(code);
       throw new Error('_exit returned');
     },
   };
+}
+
+/** The C array of strings that execve(2) takes: pointers, the last one NULL, and behind them what they point to. */
+function stringArray(strings: readonly string[], libc: Libc): Buffer {
+  const texts = strings.map((string) => Buffer.from(`${string}\0`));
+  const pointerBytes = (strings.length + 1) * 8;
+  const memory = Buffer.alloc(texts.reduce((size, text) => size + text.length, pointerBytes));
+  const start = libc.address(memory);
+  let at = pointerBytes;
+  for (const [index, text] of texts.entries()) {
+    memory.writeBigUInt64LE(start + BigInt(at), index * 8);
+    memory.set(text, at);
+    at += text.length;
+  }
+  return memory;
 }
