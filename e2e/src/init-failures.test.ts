@@ -262,10 +262,10 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
 
   it('launch refuses what it would have to ignore, before it does anything', async () => {
     const error = await failureOf(() =>
-      launchWith((spec) => void (spec.hooks = { poststop: [{ path: '/bin/true' }] })),
+      launchWith((spec) => void (spec.process.user = { username: 'nobody' })),
     );
     expect(error).toBeInstanceOf(UnsupportedConfigError);
-    expect(error).toMatchObject({ field: 'hooks.poststop' });
+    expect(error).toMatchObject({ field: 'process.user.username' });
   });
 
   it('launch refuses a terminal without a console socket, and the reverse', async () => {

@@ -4,16 +4,24 @@ export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
 export type {
   OciCapabilitySets,
+  OciDevice,
   OciDeviceRule,
   OciLinux,
   OciMount,
-  OciNamespace,
-  OciNamespaceType,
   OciProcess,
+  OciRootfsPropagation,
   OciRlimit,
   OciSpec,
   OciUser,
 } from './config/oci-spec.ts';
+export type {
+  OciIdMapping,
+  OciNamespace,
+  OciNamespaceType,
+  OciTimeOffset,
+  OciTimeOffsets,
+} from './config/spec/namespaces.ts';
+export { hookKinds, type OciHook, type OciHookKind, type OciHooks } from './config/spec/hooks.ts';
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';
@@ -36,13 +44,20 @@ export {
   ZygoteError,
 } from './errors.ts';
 export {
+  OCI_VERSION,
+  type OciState,
+  ociState,
+  type OciStateFacts,
+  type OciStatus,
+} from './hooks/oci-state.ts';
+export {
   launch,
   type LaunchConfig,
   type LaunchOptions,
   prepareLaunch,
   type PreparedLaunch,
 } from './parent/launch.ts';
-export type { LaunchedProcess, Output } from './parent/launched-process.ts';
+export { type PoststopOptions, runPoststopHooks } from './parent/hooks/poststop.ts';
 export type {
   LaunchAbortEvent,
   LaunchEndEvent,
@@ -50,6 +65,7 @@ export type {
   LaunchPhaseEvent,
   LaunchStartEvent,
 } from './parent/launch-channels.ts';
+export type { LaunchedProcess, Output } from './parent/launched-process.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
 export type { TranscriptSink } from './parent/transcript.ts';

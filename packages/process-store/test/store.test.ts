@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -569,3 +570,29 @@ test.each(tiers)(
     expect(countOpenFds()).toBe(before);
   },
 );
+
+test('delete runs the poststop hooks of the specification, once, and tells of one that fails', async () => {
+  using scratch = new Scratch();
+  await using store = await open(scratch, tierD);
+  const log = join(scratch.root, '..', `poststop-${process.pid}`);
+  const hook = (script: string) => ({ path: '/bin/sh', args: ['sh', '-c', script] });
+  const spec = {
+    ...short.spec,
+    hooks: { poststop: [hook(`cat > '${log}'`), hook('echo text; exit 3')] },
+  };
+  const launched = await store.launch({ ...short, spec, id: 'one' });
+  await launched.wait();
+  expect(existsSync(log)).toBe(false);
+  const warnings: Error[] = [];
+  await store.delete('one', { onWarning: (warning) => void warnings.push(warning) });
+  expect(JSON.parse(readFileSync(log, 'utf8'))).toEqual({
+    ociVersion: '1.3.0',
+    id: 'one',
+    status: 'stopped',
+    bundle: '/',
+  });
+  rmSync(log);
+  expect(warnings).toMatchObject([{ step: 'poststop', index: 1 }]);
+  expect(warnings[0]!.message).toContain('it exited with 3, and said: text');
+  expect(await codeOf(store.delete('one'))).toBe('ERR_STORE_NOT_FOUND');
+});

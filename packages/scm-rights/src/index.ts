@@ -86,5 +86,5 @@ export { NOTHING_YET, type ReceiveOptions, SeqpacketSocket } from './seqpacket-s
 export { socketpair, type SocketType } from './socketpair.ts';
 export { type PeerCredentials, peerCredentials, peerPidfd } from './stream/peer.ts';
 export { UnixStream, type UnixStreamOptions } from './stream/unix-stream.ts';
-export { SyncSocket } from './sync-socket.ts';
+export { type NamedFile, SyncSocket } from './sync-socket.ts';
 export type { Packet } from './take-packet.ts';

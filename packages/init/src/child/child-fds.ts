@@ -56,12 +56,7 @@ export function takeDescriptors(sys: DescriptorCalls, fds: ChildFds): OwnFds {
     ...(hasConsole ? [fds.console!] : []),
     ...joins,
   ];
-  const parking = Math.max(LEAST_PARKING_FD, wanted.length);
-  const parked = wanted.map((fd) => sys.dupAbove(fd, parking));
-  for (const [target, fd] of parked.entries()) {
-    sys.dup3(fd, target, target < FIRST_AFTER_STREAMS ? 0 : O_CLOEXEC);
-  }
-  sys.closeRange(wanted.length, 0);
+  placeDescriptors(sys, wanted);
   const init = FIRST_AFTER_STREAMS + preserved.length;
   const sync = init + 1;
   const firstJoin = sync + (hasConsole ? 2 : 1);
@@ -72,4 +67,14 @@ export function takeDescriptors(sys: DescriptorCalls, fds: ChildFds): OwnFds {
     console: hasConsole ? sync + 1 : undefined,
     joins: joins.map((_, index) => firstJoin + index),
   };
+}
+
+/** Puts descriptors on the numbers from 0 on, in this order, and closes every other one. */
+export function placeDescriptors(sys: DescriptorCalls, wanted: readonly number[]): void {
+  const parking = Math.max(LEAST_PARKING_FD, wanted.length);
+  const parked = wanted.map((fd) => sys.dupAbove(fd, parking));
+  for (const [target, fd] of parked.entries()) {
+    sys.dup3(fd, target, target < FIRST_AFTER_STREAMS ? 0 : O_CLOEXEC);
+  }
+  sys.closeRange(wanted.length, 0);
 }

@@ -8,6 +8,8 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
   RESOLVE_NO_SYMLINKS,
+  S_IFCHR,
+  S_IFMT,
 } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 
@@ -24,6 +26,7 @@ export function attachConsole(
   size: { height: number; width: number },
 ): void {
   const master = sys.openat2(AT_FDCWD, '/dev/ptmx', O_RDWR | O_NOCTTY, 0);
+  requirePtmx(sys, master);
   // By descriptor: a path below /dev/pts could have been replaced (CVE-2025-52565).
   const terminal = sys.openPtyPeer(master);
   if (size.height !== 0 && size.width !== 0) sys.setWindowSize(terminal, size.height, size.width);
@@ -36,15 +39,25 @@ export function attachConsole(
   sys.setControllingTerminal(0);
 }
 
+/** In /dev by its descriptor, and never through a link that the image may have there. */
 function mountConsole(sys: Syscall, terminal: number): void {
+  const dev = sys.openat2(AT_FDCWD, '/dev', O_PATH, 0);
   try {
-    sys.close(sys.createFile(AT_FDCWD, '/dev/console', 0o600));
+    sys.close(sys.createFile(dev, 'console', 0o600));
   } catch (error) {
     if (!isSyscallError(error, 'EEXIST')) throw error;
   }
-  const place = sys.openat2(AT_FDCWD, '/dev/console', O_PATH, RESOLVE_NO_SYMLINKS);
+  const place = sys.openat2(dev, 'console', O_PATH, RESOLVE_NO_SYMLINKS);
   const tree = sys.openTree(terminal, '', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
   sys.moveMount(tree, place, '/dev/console');
   sys.close(tree);
   sys.close(place);
+  sys.close(dev);
+}
+
+/** @throws Error when the descriptor is anything but the multiplexer of pseudo-terminals, 5:2 */
+function requirePtmx(sys: Syscall, fd: number): void {
+  const { mode, deviceMajor, deviceMinor } = sys.statx(fd, '', AT_EMPTY_PATH);
+  if ((mode & S_IFMT) === S_IFCHR && deviceMajor === 5 && deviceMinor === 2) return;
+  throw new Error('/dev/ptmx in the root file system is not a pseudo-terminal (character 5:2)');
 }

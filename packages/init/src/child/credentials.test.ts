@@ -12,7 +12,12 @@ const none: InitConfig['capabilities'] = {
   ambient: [],
 };
 const configWith = (part: Partial<InitConfig>): InitConfig =>
-  ({ user: { uid: 1, gid: 2, additionalGids: [3] }, capabilities: none, ...part }) as InitConfig;
+  ({
+    user: { uid: 1, gid: 2, additionalGids: [3] },
+    canSetGroups: true,
+    capabilities: none,
+    ...part,
+  }) as InitConfig;
 
 describe('becomeUser', () => {
   it('becomeUser gives up root only after everything that root is needed for', () => {

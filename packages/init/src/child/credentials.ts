@@ -16,7 +16,7 @@ export function becomeUser(sys: Syscall, config: InitConfig): void {
   const { user, capabilities } = config;
   dropBoundingSet(sys, capabilities.bounding);
   sys.setKeepCapabilities(true);
-  sys.setgroups(user.additionalGids);
+  if (config.canSetGroups) sys.setgroups(user.additionalGids);
   sys.setresgid(user.gid);
   sys.setresuid(user.uid);
   sys.setKeepCapabilities(false);

@@ -1,18 +1,21 @@
 import type { InitConfig } from '../config/init-config.ts';
+import { ociState } from '../hooks/oci-state.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
-import { CLONE_NEWCGROUP } from '../plan/namespaces.ts';
-import { AT_FDCWD, O_PATH, O_WRONLY } from '../syscall/constants.ts';
+import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
+import { AT_FDCWD, O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
 import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
+import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
+import { runHooks } from './hooks.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
-import { makeMounts, sealMounts } from './rootfs/make-mounts.ts';
-import { pivotRoot } from './rootfs/pivot-root.ts';
+import { makeMounts, sealMounts, type UnsealedMount } from './rootfs/make-mounts.ts';
+import { enterRoot } from './rootfs/pivot-root.ts';
 import { prepareRoot } from './rootfs/prepare-root.ts';
 import { makePathsReadonly, maskPaths } from './rootfs/restrict-paths.ts';
 import { giveStreamsToUser, makeStreamsBlocking, reopenNullStreams } from './stdio.ts';
@@ -28,9 +31,16 @@ export type ChildState = {
   /** The root mount, from the stage `rootfs` to the pivot. */
   root: number;
   enteredCwd: boolean;
+  /** Mounts that stay writable from the stage `mounts` to `read-only root`. */
+  unsealed?: readonly UnsealedMount[];
 };
 
-export type Stage = { name: string; run(state: ChildState): void };
+export type Stage = {
+  name: string;
+  /** A process that enters a running container goes through this stage, too. */
+  alsoOnEntering?: true;
+  run(state: ChildState): void;
+};
 
 /**
  * What a child does between its fork and its program, in this order. Each stage says why it
@@ -38,25 +48,59 @@ export type Stage = { name: string; run(state: ChildState): void };
  */
 export const stages: readonly Stage[] = [
   {
-    // First: the child must not share the forking process's terminal, nor be open to ptrace(2)
-    // while it still carries that process's memory.
+    // First: the child must not share the forking process's terminal.
     name: 'session',
+    alsoOnEntering: true,
     run({ sys, config }) {
       sys.setsid();
-      sys.setDumpable(false);
       sys.umask(0);
       if (config.oomScoreAdj !== undefined) {
-        // While /proc is still the host's: the container may have none.
-        const path = '/proc/self/oom_score_adj';
-        const fd = sys.openat2(AT_FDCWD, path, O_WRONLY, 0);
-        sys.writeAll(fd, new TextEncoder().encode(String(config.oomScoreAdj)), path);
-        sys.close(fd);
+        // While /proc is still the host's: the container may have none. And while this process is
+        // dumpable: its files there belong to the host's root otherwise.
+        writeProcFile(sys, '/proc/self/oom_score_adj', String(config.oomScoreAdj));
       }
+    },
+  },
+  {
+    // Before the namespaces are joined, while /proc is the host's. The clocks are those of the
+    // program: execve(2) moves this process into the namespace.
+    name: 'time namespace',
+    run({ sys, config }) {
+      if (config.timeOffsets === undefined) return;
+      sys.unshare(CLONE_NEWTIME);
+      if (config.timeOffsets === '') return;
+      attempting('set the clocks of the time namespace', { hint: timeHint }, () =>
+        writeProcFile(sys, '/proc/self/timens_offsets', config.timeOffsets ?? ''),
+      );
+    },
+  },
+  {
+    // Before anything that acts on a namespace. An entry process has done it where this list is empty.
+    name: 'namespaces',
+    alsoOnEntering: true,
+    run: ({ sys, config, fds }) => enterNamespaces(sys, config.joins, fds.joins),
+  },
+  {
+    // The parent has written the id maps before it sent the config. Before anything is made: files
+    // belong to who makes them, and the kernel asks for the rights of the namespace's root.
+    name: 'user namespace',
+    alsoOnEntering: true,
+    run({ sys, config }) {
+      if (config.becomeRoot) {
+        if (config.canSetGroups) sys.setgroups([]);
+        sys.setresgid(0);
+        sys.setresuid(0);
+      }
+      // It still carries the memory of the process it was forked from, and may not be open to
+      // ptrace(2). After the clocks and the OOM score: the files of an undumpable process in
+      // /proc belong to the host's root.
+      sys.setDumpable(false);
     },
   },
   {
     // Before the user changes: the keyring belongs to who creates it.
     name: 'keyring',
+    alsoOnEntering: true,
     run({ sys, config }) {
       try {
         sys.joinSessionKeyring(config.keyring);
@@ -83,12 +127,15 @@ export const stages: readonly Stage[] = [
   {
     name: 'rootfs',
     run(state) {
-      state.root = prepareRoot(state.sys, state.config.rootfs);
+      state.root = prepareRoot(state.sys, state.fds, state.config.rootfs);
     },
   },
   {
     name: 'mounts',
-    run: ({ sys, root, config }) => makeMounts(sys, root, config.mounts),
+    run(state) {
+      const { sys, root, fds, config } = state;
+      state.unsealed = makeMounts(sys, { root, fds, rootfs: config.rootfs }, config.mounts);
+    },
   },
   {
     // After the mounts: /dev is usually one of them.
@@ -101,14 +148,31 @@ export const stages: readonly Stage[] = [
     run: ({ sys, fds }) => ask(sys, fds.sync, 'procHooks', 'procHooksDone'),
   },
   {
-    name: 'pivot',
-    run: ({ sys, root }) => pivotRoot(sys, root),
+    // After the runtime's own hooks, as the specification has it, and before the pivot: the paths
+    // of these are the host's, and they may still change what the container will see.
+    name: 'createContainer',
+    run({ sys, root, fds, config: { hooks, rootfs } }) {
+      if (hooks === undefined || hooks.createContainer.length === 0) return;
+      sys.fchdir(root, rootfs.path);
+      sys.umask(hookUmask);
+      const state = ociState(hooks.state, 'creating', sys.getpid());
+      runHooks(sys, hooks.createContainer, state, fds.sync);
+      sys.umask(0);
+    },
   },
   {
-    // While the root can be written: a missing working directory is made here.
+    name: 'pivot',
+    run: ({ sys, root, config }) => enterRoot(sys, root, config.rootfs),
+  },
+  {
+    // While the root can be written.
+    name: 'make working directory',
+    run: ({ sys, config }) => makeWorkingDirectory(sys, config.cwd),
+  },
+  {
     name: 'streams',
+    alsoOnEntering: true,
     run({ sys, config, fds }) {
-      makeWorkingDirectory(sys, config.cwd);
       if (config.console === undefined || fds.console === undefined) {
         reopenNullStreams(sys);
         makeStreamsBlocking(sys);
@@ -118,10 +182,8 @@ export const stages: readonly Stage[] = [
   {
     // After the devices, the working directory and the console, which are made inside.
     name: 'read-only root',
-    run({ sys, config }) {
-      const root = sys.openat2(AT_FDCWD, '/', O_PATH, 0);
-      sealMounts(sys, root, config.mounts);
-      sys.close(root);
+    run({ sys, config, unsealed }) {
+      sealMounts(sys, unsealed ?? []);
       if (!config.rootfs.readonly) return;
       sys.mountSetattr(AT_FDCWD, '/', 0, { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 });
     },
@@ -145,6 +207,7 @@ export const stages: readonly Stage[] = [
   {
     // While CAP_SYS_RESOURCE is there to raise hard limits.
     name: 'limits',
+    alsoOnEntering: true,
     run({ sys, config }) {
       for (const { type, resource, soft, hard } of config.rlimits) {
         attempting(`set ${type}`, { hint: limitHint }, () =>
@@ -157,17 +220,20 @@ export const stages: readonly Stage[] = [
     // The gate. Nothing after it can leave anything behind outside this process, and nothing
     // before it runs the program: the parent records and pins the process before it answers.
     name: 'ready',
+    alsoOnEntering: true,
     run: ({ sys, fds }) => ask(sys, fds.sync, 'procReady', 'procRun'),
   },
   {
     // As root first: an image may keep a directory from its own user's reach that root can enter.
     name: 'working directory',
+    alsoOnEntering: true,
     run(state) {
       state.enteredCwd = enterWorkingDirectory(state.sys, state.config.cwd, true);
     },
   },
   {
     name: 'credentials',
+    alsoOnEntering: true,
     run({ sys, config }) {
       giveStreamsToUser(sys, config.user.uid);
       becomeUser(sys, config);
@@ -178,12 +244,24 @@ export const stages: readonly Stage[] = [
   },
   {
     name: 'working directory',
+    alsoOnEntering: true,
     run({ sys, config, enteredCwd }) {
       if (!enteredCwd) enterWorkingDirectory(sys, config.cwd, false);
     },
   },
   {
+    // Last before the program: as its user, with its limits and its capabilities, as runc does.
+    name: 'startContainer',
+    run({ sys, fds, config: { hooks, umask } }) {
+      if (hooks === undefined || hooks.startContainer.length === 0) return;
+      sys.umask(umask);
+      const state = ociState(hooks.state, 'created', sys.getpid());
+      runHooks(sys, hooks.startContainer, state, fds.sync);
+    },
+  },
+  {
     name: 'exec',
+    alsoOnEntering: true,
     run({ sys, config, fds }) {
       const env = programEnvironment(sys, config.env, config.user.uid);
       const program = findProgram(sys, config.args[0] ?? '', env);
@@ -200,6 +278,20 @@ export const stages: readonly Stage[] = [
     },
   },
 ];
+
+function writeProcFile(sys: Syscall, path: string, text: string): void {
+  const fd = sys.openat2(AT_FDCWD, path, O_WRONLY, 0);
+  sys.writeAll(fd, new TextEncoder().encode(text), path);
+  sys.close(fd);
+}
+
+function timeHint({ code }: SyscallError): string | undefined {
+  return code === 'ERANGE'
+    ? 'An offset must not set a clock below zero, or further than the kernel can count; see time_namespaces(7).'
+    : undefined;
+}
+/** For hooks that run before the program's own is set. */
+const hookUmask = 0o022;
 
 function limitHint({ code }: SyscallError): string | undefined {
   return code === 'EPERM'

@@ -6,11 +6,17 @@ import type { JsonValue } from '@pilotlight/sync';
 export class StepFailure extends Error {
   readonly index: number | undefined;
   readonly hint: string | undefined;
+  readonly path: string | undefined;
 
-  constructor(attempt: string, cause: unknown, details: { index?: number; hint?: string } = {}) {
+  constructor(
+    attempt: string,
+    cause: unknown,
+    details: { index?: number; hint?: string; path?: string } = {},
+  ) {
     super(attempt, { cause });
     this.index = details.index;
     this.hint = details.hint;
+    this.path = details.path;
   }
 }
 
@@ -44,18 +50,21 @@ function hintFor(
 const maxTextLength = 8192;
 
 /** The argument of procError: `message` as runc has it, our own keys beside it. */
-export function describeFailure(step: string, error: unknown): { [key: string]: JsonValue } {
+export type FailureReport = { message: string; step: string; [key: string]: JsonValue };
+
+export function describeFailure(step: string, error: unknown): FailureReport {
   const failure = error instanceof StepFailure ? error : undefined;
   const root = failure === undefined ? error : failure.cause;
   const reason = root instanceof Error ? root.message : String(root);
   const message = failure === undefined ? `${step}: ${reason}` : `${failure.message}: ${reason}`;
-  const described: { [key: string]: JsonValue } = {
+  const described: FailureReport = {
     message: message.slice(0, maxTextLength),
     step,
   };
   if (failure?.index !== undefined) described['index'] = failure.index;
   const hint = failure?.hint ?? (isSyscallError(root) ? hintOf(root) : undefined);
   if (hint !== undefined) described['hint'] = hint.slice(0, maxTextLength);
+  if (failure?.path !== undefined) described['path'] = failure.path.slice(0, maxTextLength);
   if (isSyscallError(root)) {
     described['syscall'] = root.syscall;
     described['errno'] = root.errno;

@@ -1,14 +1,14 @@
 import { isSyscallError } from '@pilotlight/scm-rights';
 import { AT_FDCWD, O_PATH } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
-import { openMountTarget } from './rootfs/mount-target.ts';
+import { openPlace } from './rootfs/mount-target.ts';
 import { attempting } from './step-failure.ts';
 
 /** Makes the working directory if the root file system lacks it and can be written. */
 export function makeWorkingDirectory(sys: Syscall, cwd: string): void {
   const root = sys.openat2(AT_FDCWD, '/', O_PATH, 0);
   try {
-    sys.close(openMountTarget(sys, root, cwd, 'directory'));
+    sys.close(openPlace(sys, root, cwd, 'directory').fd);
   } catch (error) {
     // Not there and cannot be made: entering it will fail and say so.
     if (!isSyscallError(error)) throw error;

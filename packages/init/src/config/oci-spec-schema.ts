@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
+import { hooksSchema } from './schema/hooks.ts';
+import { deviceSchema, mountSchema, rootfsPropagationSchema } from './schema/mounts.ts';
+import { idMappingSchema, namespaceSchema, timeOffsetsSchema } from './schema/namespaces.ts';
 import {
   absolutePath,
   int64,
@@ -56,22 +59,6 @@ const processSchema = z.object({
   execCPUAffinity: z.unknown().optional(),
 });
 
-const mountSchema = z.object({
-  destination: kernelString.min(1),
-  type: kernelString.optional(),
-  source: kernelString.optional(),
-  options: z.array(kernelString).nullish(),
-  uidMappings: z.array(z.unknown()).nullish(),
-  gidMappings: z.array(z.unknown()).nullish(),
-});
-
-const namespaceTypes = ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup', 'user', 'time'] as const;
-
-const namespaceSchema = z.object({
-  type: z.enum(namespaceTypes),
-  path: kernelString.optional(),
-});
-
 const deviceRuleSchema = z.object({
   allow: z.boolean(),
   type: z.enum(['a', 'b', 'c']).optional(),
@@ -89,16 +76,16 @@ const linuxSchema = z.object({
   resources: z.looseObject({ devices: z.array(deviceRuleSchema).nullish() }).nullish(),
   maskedPaths: z.array(absolutePath).nullish(),
   readonlyPaths: z.array(absolutePath).nullish(),
-  rootfsPropagation: z.string().optional(),
-  devices: z.array(z.unknown()).nullish(),
-  uidMappings: z.array(z.unknown()).nullish(),
-  gidMappings: z.array(z.unknown()).nullish(),
+  rootfsPropagation: rootfsPropagationSchema.optional(),
+  devices: z.array(deviceSchema).nullish(),
+  uidMappings: z.array(idMappingSchema).nullish(),
+  gidMappings: z.array(idMappingSchema).nullish(),
   sysctl: z.record(z.string(), z.string()).nullish(),
   seccomp: z.unknown().optional(),
   mountLabel: z.string().optional(),
   intelRdt: z.unknown().optional(),
   personality: z.unknown().optional(),
-  timeOffsets: z.unknown().optional(),
+  timeOffsets: timeOffsetsSchema.nullish(),
   netDevices: z.unknown().optional(),
   memoryPolicy: z.unknown().optional(),
 });
@@ -113,7 +100,7 @@ export const ociSpecSchema: z.ZodType<OciSpec> = z.object({
   hostname: utsName('sethostname').optional(),
   domainname: utsName('setdomainname').optional(),
   mounts: z.array(mountSchema).nullish(),
-  hooks: z.record(z.string(), z.array(z.unknown()).nullish()).nullish(),
+  hooks: hooksSchema.nullish(),
   annotations: z.record(z.string(), z.string()).nullish(),
   linux: linuxSchema.nullish(),
 });

@@ -1,6 +1,12 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type { OciHooks } from './spec/hooks.ts';
+import type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
+import type { OciIdMapping, OciNamespace, OciTimeOffsets } from './spec/namespaces.ts';
+
+export type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
+
 export type OciSpec = {
   ociVersion: string;
   process: OciProcess;
@@ -8,8 +14,7 @@ export type OciSpec = {
   hostname?: string | undefined;
   domainname?: string | undefined;
   mounts?: OciMount[] | null | undefined;
-  /** By kind: `prestart`, `createRuntime`, `createContainer`, `startContainer`, `poststart`, `poststop`. */
-  hooks?: Record<string, unknown[] | null | undefined> | null | undefined;
+  hooks?: OciHooks | null | undefined;
   annotations?: Record<string, string> | null | undefined;
   linux?: OciLinux | null | undefined;
 };
@@ -58,27 +63,6 @@ export type OciCapabilitySets = {
   ambient?: string[] | null | undefined;
 };
 
-export type OciMount = {
-  destination: string;
-  type?: string | undefined;
-  source?: string | undefined;
-  options?: string[] | null | undefined;
-  uidMappings?: unknown[] | null | undefined;
-  gidMappings?: unknown[] | null | undefined;
-};
-
-export type OciNamespaceType =
-  | 'pid'
-  | 'network'
-  | 'ipc'
-  | 'uts'
-  | 'mount'
-  | 'cgroup'
-  | 'user'
-  | 'time';
-
-export type OciNamespace = { type: OciNamespaceType; path?: string | undefined };
-
 export type OciDeviceRule = {
   allow: boolean;
   type?: 'a' | 'b' | 'c' | undefined;
@@ -98,16 +82,17 @@ export type OciLinux = {
     | undefined;
   maskedPaths?: string[] | null | undefined;
   readonlyPaths?: string[] | null | undefined;
-  rootfsPropagation?: string | undefined;
-  devices?: unknown[] | null | undefined;
-  uidMappings?: unknown[] | null | undefined;
-  gidMappings?: unknown[] | null | undefined;
+  rootfsPropagation?: OciRootfsPropagation | undefined;
+  devices?: OciDevice[] | null | undefined;
+  /** Of the new user namespace. */
+  uidMappings?: OciIdMapping[] | null | undefined;
+  gidMappings?: OciIdMapping[] | null | undefined;
   sysctl?: Record<string, string> | null | undefined;
   seccomp?: unknown;
   mountLabel?: string | undefined;
   intelRdt?: unknown;
   personality?: unknown;
-  timeOffsets?: unknown;
+  timeOffsets?: OciTimeOffsets | null | undefined;
   netDevices?: unknown;
   memoryPolicy?: unknown;
 };

@@ -4,7 +4,6 @@ import type { OciSpec } from './oci-spec.ts';
 type Refusal = { field: string; reason: string };
 
 const later = 'this version does not set it up yet';
-const keptPropagations = ['private', 'rprivate', 'slave', 'rslave'];
 const isSet = (value: unknown): boolean =>
   value !== undefined &&
   value !== null &&
@@ -32,41 +31,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
   refuse('process.ioPriority', process.ioPriority);
   refuse('process.execCPUAffinity', process.execCPUAffinity);
 
-  for (const [kind, hooks] of Object.entries(spec.hooks ?? {})) refuse(`hooks.${kind}`, hooks);
-
-  for (const [index, mount] of (spec.mounts ?? []).entries()) {
-    refuse(
-      `mounts[${index}].uidMappings`,
-      mount.uidMappings,
-      'idmapped mounts come with user namespaces',
-    );
-    refuse(
-      `mounts[${index}].gidMappings`,
-      mount.gidMappings,
-      'idmapped mounts come with user namespaces',
-    );
-  }
-
-  for (const [index, namespace] of (linux.namespaces ?? []).entries()) {
-    const field = `linux.namespaces[${index}]`;
-    if (namespace.type === 'user' || namespace.type === 'time') {
-      refusals.push({
-        field,
-        reason: `a ${namespace.type} namespace cannot be made by this version`,
-      });
-    }
-    refuse(`${field}.path`, namespace.path, 'joining an existing namespace is not possible yet');
-  }
-  if (!keptPropagations.includes(linux.rootfsPropagation ?? 'rslave')) {
-    refuse(
-      'linux.rootfsPropagation',
-      linux.rootfsPropagation,
-      `only ${keptPropagations.join(', ')} can be given to the root yet`,
-    );
-  }
-  refuse('linux.uidMappings', linux.uidMappings);
-  refuse('linux.gidMappings', linux.gidMappings);
-  refuse('linux.devices', linux.devices);
   refuse('linux.sysctl', linux.sysctl);
   refuse('linux.seccomp', linux.seccomp);
   refuse('linux.mountLabel', linux.mountLabel);
@@ -75,7 +39,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
     refusals.push({ field: 'linux.intelRdt', reason: later });
   }
   refuse('linux.personality', linux.personality);
-  refuse('linux.timeOffsets', linux.timeOffsets);
   refuse('linux.netDevices', linux.netDevices);
   refuse('linux.memoryPolicy', linux.memoryPolicy);
   for (const [name, value] of Object.entries(linux.resources ?? {})) {

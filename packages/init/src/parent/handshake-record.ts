@@ -1,6 +1,6 @@
-import type { OwnedFd } from '@pilotlight/scm-rights';
-import { encodePacket, isSyncError, type SyncChannel, type SyncMessage } from '@pilotlight/sync';
+import { encodePacket, isSyncError, type SyncMessage } from '@pilotlight/sync';
 import type { TranscriptFd, TranscriptLine } from '@pilotlight/sync/transcript';
+import type { HandshakeChannel } from './transcript.ts';
 
 /** More than a handshake without questions has. */
 const maxEvents = 64;
@@ -24,7 +24,7 @@ export class HandshakeRecord {
   readonly #entries: Entry[] = [];
 
   /** The same channel, remembered. */
-  tap(channel: SyncChannel<OwnedFd>): SyncChannel<OwnedFd> {
+  tap(channel: HandshakeChannel): HandshakeChannel {
     return {
       send: async (message, file) => {
         this.#add({ at: Date.now(), from: 'parent', message, file: file !== undefined });

@@ -8,10 +8,19 @@ import type { HandshakeRecord } from './handshake-record.ts';
 /** The error that a child reported by procError, as data again. */
 export function childFailure(error: PeerInitError): LaunchError {
   const arg = error.arg ?? { message: error.message };
+  return reportedFailure(arg, arg.message === '' ? error.message : arg.message, error);
+}
+
+/** The error in the form of procError, by whichever way it came. */
+export function reportedFailure(
+  arg: { readonly [key: string]: JsonValue | undefined },
+  message: string,
+  cause?: unknown,
+): LaunchError {
   const failure: LaunchFailure = {
     step: text(arg['step']) ?? 'init',
-    message: arg.message === '' ? error.message : arg.message,
-    cause: error,
+    message,
+    ...(cause === undefined ? {} : { cause }),
   };
   const { syscall, errno, errnoCode, path, index, hint } = arg;
   if (typeof syscall === 'string') failure.syscall = syscall;

@@ -39,7 +39,8 @@ export type LaunchOptions = RunLimitOptions & {
   launchSignal?: AbortSignal;
   /**
    * How long, in milliseconds, the child may take to reach the gate, and again from there to its
-   * program; then it is killed. Default 60 000.
+   * program; then it is killed. Also how long a hook may take that has no timeout of its own.
+   * Default 60 000.
    */
   launchTimeoutMs?: number;
   /**
@@ -47,6 +48,12 @@ export type LaunchOptions = RunLimitOptions & {
    * its direction and its bytes. The config, which may hold secrets, is not part of it.
    */
   transcript?: TranscriptSink;
+  /**
+   * Move the root file system over the old root and change into it, instead of pivot_root(2), which
+   * fails where the host still runs on its initial ramfs. Weaker: what the host has mounted stays
+   * in the namespace, below the container's root. runc's --no-pivot. Default false.
+   */
+  noPivot?: boolean;
   /** Soft limit of open files where the specification sets none. Default 1024, as systemd's. */
   nofileSoft?: number;
   /**
@@ -54,6 +61,14 @@ export type LaunchOptions = RunLimitOptions & {
    * settles. Whoever wants never to lose a status writes it down here.
    */
   onExit?: (status: WaitStatus) => Promise<void> | void;
+  /** Gets what went wrong and changes nothing, such as a `poststop` hook that failed. */
+  onWarning?: (warning: Error) => void;
+  /**
+   * Who runs the `poststop` hooks of a program that ran: `exit`, the default, is this process, once
+   * the program has ended and its cgroup is removed; `caller` leaves them to runPoststopHooks. After
+   * a launch that failed or was aborted they run here in any case.
+   */
+  poststop?: 'exit' | 'caller';
 };
 
 /**
@@ -95,7 +110,11 @@ export async function prepareLaunch(
   options.signal?.throwIfAborted();
   options.launchSignal?.throwIfAborted();
   requireRunLimits(options);
-  const plan = planLaunch({ ...config, inheritedLimits: inheritedLimits(options.nofileSoft) });
+  const plan = planLaunch({
+    ...config,
+    inheritedLimits: inheritedLimits(options.nofileSoft),
+    noPivot: options.noPivot ?? false,
+  });
   requireConsole(plan.terminal, options.consoleSocket);
   const launching = await prepareWithZygote(plan, options);
   let runs = false;

@@ -10,6 +10,7 @@ import { decideEnd, type End, hasFailed, unknownEnd } from '../end/end.ts';
 import { ProcessTree } from '../end/process-tree.ts';
 import { RunLimits, type RunLimitOptions } from '../end/run-limits.ts';
 import { CLONE_NEWPID } from '../plan/namespaces.ts';
+import type { LaunchOptions } from './launch.ts';
 import type { Launching } from './launching.ts';
 import type { LaunchPhase } from './phases.ts';
 import type { Stdio } from './stdio.ts';
@@ -18,9 +19,7 @@ import { type WebStreams, WebViews } from './web-streams.ts';
 /** What a program said and how it ended. */
 export type Output = { stdout: string; stderr: string; end: End };
 
-type WatchOptions = RunLimitOptions & {
-  onExit?: (status: WaitStatus) => Promise<void> | void;
-};
+type WatchOptions = RunLimitOptions & Pick<LaunchOptions, 'onExit' | 'poststop'>;
 
 /**
  * A program that runs, held by its pidfd.
@@ -47,7 +46,7 @@ export class LaunchedProcess implements AsyncDisposable {
   /** The same streams as web streams, made on demand. Use either the one or the other. */
   readonly web: WebStreams;
   /**
-   * How it ended; settles once it is reaped and its cgroup is removed. Rejects if `onExit` did:
+   * How it ended; settles once it is reaped, its cgroup is removed and its `poststop` hooks have run. Rejects if `onExit` did:
    * the process is reaped all the same. Never settles after `detach`.
    */
   readonly exited: Promise<WaitStatus>;
@@ -89,14 +88,14 @@ export class LaunchedProcess implements AsyncDisposable {
         because: `it wrote more than ${budget.maxBytes} bytes`,
       }),
     );
-    this.exited = this.#watch(options.onExit);
+    this.exited = this.#watch(options);
     this.ended = this.exited.then(
       () => this.#decide(),
       (error: unknown) => this.#decide(error),
     );
   }
 
-  async #watch(onExit: WatchOptions['onExit']): Promise<WaitStatus> {
+  async #watch({ onExit, poststop }: WatchOptions): Promise<WaitStatus> {
     try {
       const status = await this.#launching.child.ended;
       this.#status = status;
@@ -106,7 +105,7 @@ export class LaunchedProcess implements AsyncDisposable {
       this.#limits.disarm();
       await this.#readCounters();
       await this.#tree.killed();
-      await this.#launching.finish();
+      await this.#launching.finish(poststop !== 'caller');
       await this.#drain();
     }
   }

@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   openFd,
   type OwnedFd,
@@ -21,20 +22,31 @@ import {
 } from '@pilotlight/sync';
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
+import { CLONE_NEWPID } from '../plan/namespaces.ts';
+import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
+import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
-import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { HandshakeRecord } from './handshake-record.ts';
+import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
+import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
+import { openNamespaces } from './open-namespaces.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
-import { AttemptTranscript } from './transcript.ts';
+import { AttemptTranscript, type HandshakeChannel } from './transcript.ts';
+import { writeIdMaps } from './write-id-maps.ts';
 import type { ForkedChild, Zygote } from './zygote.ts';
 
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
 const crashSignals = [7, 11, 4, 5];
 
 const defaultLaunchTimeoutMs = 60_000;
+/** What a timer can wait; more would be none at all. */
+const longestTimeoutMs = 0x7fff_ffff;
+
+/** How long a child may take to end its hook once its parent has hung up. */
+const hookEndMs = 2000;
 
 /** What a child may ask for between two steps. */
 const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
@@ -48,13 +60,14 @@ export class Launching {
   readonly #zygote: Zygote;
   readonly #options: LaunchOptions;
   #stdio: Stdio | undefined;
-  #sync: SyncChannel<OwnedFd> | undefined;
+  #sync: HandshakeChannel | undefined;
   #child: ForkedChild | undefined;
   /** The last thing the child is known to have finished. */
   #reached = 'fork';
   #reaped = false;
   #finished: Promise<void> = Promise.resolve();
   #hasCgroup = false;
+  #runs = false;
   #transcript: AttemptTranscript | undefined;
   /** Of the last attempt. */
   #record: HandshakeRecord | undefined;
@@ -93,7 +106,7 @@ export class Launching {
       await this.#forkAndConfigure().catch((error: unknown) => this.#retryAfterCrash(error));
       // Every copy but the child's own is closed, so that its end is ours.
       this.#stdio.closeChildEnds();
-      // No hooks: the configuration was refused if it had any.
+      await this.#runRuntimeHooks();
       await this.#answer('procHooksDone');
       await this.#await('procReady');
       this.clock.mark('pivot and restrict');
@@ -105,12 +118,14 @@ export class Launching {
   /** Opens the gate, and waits for the end of file that execve(2) makes. */
   async run(): Promise<void> {
     this.clock.skip();
-    this.#deadline = this.#newDeadline();
+    this.#deadline = this.#newDeadline(this.plan.hooks?.startContainer);
     try {
       await this.#answer('procRun');
       await this.#awaitExec();
       this.#sync!.close();
+      this.#runs = true;
       this.clock.mark('exec');
+      await this.#runPoststart();
       this.clock.finish('end', { pid: this.child.pid });
     } catch (error) {
       throw await this.#fail(error);
@@ -122,18 +137,19 @@ export class Launching {
     this.clock.finish('abort');
   }
 
-  /** After the process has ended: reaped, its cgroup removed, its pidfd closed. */
-  finish(): Promise<void> {
+  /** After the process has ended: reaped, its cgroup removed, its pidfd closed; then its `poststop` hooks. */
+  finish(poststop = true): Promise<void> {
     if (this.#reaped) return this.#finished;
     this.#reaped = true;
-    this.#finished = this.#finish();
+    this.#finished = this.#finish(poststop);
     return this.#finished;
   }
 
-  async #finish(): Promise<void> {
+  async #finish(poststop: boolean): Promise<void> {
     await this.child.reap();
     this.child.pidfd.close();
     await removeCgroup(this.cgroupPaths);
+    if (poststop) await this.#runPoststop();
   }
 
   /** Leaves the process to whoever inherits it. */
@@ -168,6 +184,10 @@ export class Launching {
     }
     this.clock.mark('fork');
     try {
+      if (this.plan.idMaps !== undefined) {
+        await writeIdMaps(this.child.pid, this.plan.idMaps);
+        this.clock.mark('id maps');
+      }
       // The config is what sets the child going: it must stand in its cgroup by then.
       if (this.plan.cgroup !== undefined && this.#startCgroup === undefined) {
         await enterCgroup(this.plan.cgroup, this.child.pid);
@@ -181,7 +201,7 @@ export class Launching {
     this.clock.mark('mounts');
   }
 
-  async #tapped(socket: SyncSocket): Promise<SyncChannel<OwnedFd>> {
+  async #tapped(socket: SyncSocket): Promise<HandshakeChannel> {
     const { transcript } = this.#options;
     if (transcript === undefined) return socket;
     this.#transcript = new AttemptTranscript(transcript);
@@ -197,8 +217,11 @@ export class Launching {
       const path = this.#startCgroup;
       using cgroup =
         path === undefined ? undefined : openFd(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      using namespaces = openNamespaces(this.plan);
       this.#child = await this.#zygote.fork({
         cloneFlags: this.plan.cloneFlags,
+        undumpable: this.plan.undumpable,
+        ...namespaces.request,
         ...(cgroup === undefined ? {} : { cgroup }),
         fds: {
           stdin,
@@ -239,6 +262,40 @@ export class Launching {
     await this.#forkAndConfigure();
   }
 
+  /** The container is set up and has not left the host's root yet; runtime.md, Lifecycle, steps 3 and 4. */
+  async #runRuntimeHooks(): Promise<void> {
+    const { hooks } = this.plan;
+    if (hooks === undefined) return;
+    const state = { status: 'creating', pid: this.child.pid } as const;
+    await runHooks(hooks, 'prestart', state, this.#hookOptions);
+    await runHooks(hooks, 'createRuntime', state, this.#hookOptions);
+    this.clock.mark('hooks');
+    // What they took is not the child's fault, and its own hooks may take their time as well.
+    this.#deadline = this.#newDeadline(hooks.createContainer);
+  }
+
+  /** The program runs: a hook that fails now ends it; runtime.md, Lifecycle, step 9. */
+  async #runPoststart(): Promise<void> {
+    const { hooks } = this.plan;
+    if (hooks === undefined || hooks.poststart.length === 0) return;
+    const state = { status: 'running', pid: this.child.pid } as const;
+    await runHooks(hooks, 'poststart', state, this.#hookOptions);
+    this.clock.mark('poststart');
+  }
+
+  /** Nothing of the container is left; not even an aborted launch spares itself these. */
+  async #runPoststop(): Promise<void> {
+    const { hooks } = this.plan;
+    if (hooks === undefined) return;
+    const { onWarning } = this.#options;
+    await runPlannedPoststop(hooks, { ...this.#hookOptions, signal: undefined, onWarning });
+  }
+
+  get #hookOptions(): { signal: AbortSignal | undefined; defaultTimeoutMs: number } {
+    const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
+    return { signal: this.#callerSignal, defaultTimeoutMs: launchTimeoutMs };
+  }
+
   async #answer(type: SyncType): Promise<void> {
     try {
       await this.#sync!.send({ type, flags: 0 });
@@ -251,9 +308,10 @@ export class Launching {
 
   /** Waits for one step of the child, and answers what it asks for on the way. */
   async #await(type: SyncType): Promise<void> {
+    const channel: SyncChannel<OwnedFd> = this.#sync!;
     try {
       for (;;) {
-        const { message, file } = await expectSync(this.#sync!, [type, ...questionTypes], {
+        const { message, file } = await expectSync(channel, [type, ...questionTypes], {
           signal: this.#deadline,
         });
         file?.close();
@@ -270,8 +328,14 @@ export class Launching {
   }
 
   /** A question that belongs to no step: what the child cannot do itself. */
-  async #answerQuestion({ type }: SyncMessage): Promise<void> {
-    throw new UnexpectedTypeError([this.#reached], type);
+  async #answerQuestion({ type, arg = '' }: SyncMessage): Promise<void> {
+    if (type !== 'procMountPlease') throw new UnexpectedTypeError([this.#reached], type);
+    const answer = await answerMountPlease(arg, this.plan, this.#zygote);
+    using tree = answer.tree;
+    await this.#sync!.send(
+      { type: 'procMountFd', flags: 1, arg: answer.arg },
+      { name: answer.name, fd: tree },
+    );
   }
 
   /** Nothing may come any more but questions and the end of file, or the reason why there is no program. */
@@ -294,11 +358,20 @@ export class Launching {
   }
 
   /** The caller's signals, and an end of patience with a child that neither goes on nor says why. */
-  #newDeadline(): AbortSignal {
-    const { signal, launchSignal, launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
-    const timeout = AbortSignal.timeout(launchTimeoutMs);
-    const callers = [signal, launchSignal].filter((one) => one !== undefined);
-    return callers.length === 0 ? timeout : AbortSignal.any([...callers, timeout]);
+  #newDeadline(childHooks: readonly PlannedHook[] = []): AbortSignal {
+    const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
+    const timeout = AbortSignal.timeout(
+      Math.min(launchTimeoutMs + totalTimeoutMs(childHooks), longestTimeoutMs),
+    );
+    const callers = this.#callerSignal;
+    return callers === undefined ? timeout : AbortSignal.any([callers, timeout]);
+  }
+
+  /** Either of those that end a launch. */
+  get #callerSignal(): AbortSignal | undefined {
+    const { signal, launchSignal } = this.#options;
+    if (signal === undefined || launchSignal === undefined) return signal ?? launchSignal;
+    return AbortSignal.any([signal, launchSignal]);
   }
 
   #kill(): void {
@@ -352,10 +425,25 @@ export class Launching {
     });
   }
 
+  /** Whether the child may be running a hook that would outlive it; in a pid namespace of its own none does. */
+  get #mayRunHooks(): boolean {
+    const { cloneFlags, init } = this.plan;
+    return init.hooks !== undefined && (cloneFlags & CLONE_NEWPID) === 0 && !this.#runs;
+  }
+
+  /** We have hung up: the child kills its hook and ends, or is about to do so. */
+  async #letHooksEnd(): Promise<void> {
+    const patience = new AbortController();
+    const over = sleep(hookEndMs, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#child!.ended, over]);
+    patience.abort();
+  }
+
   async #cleanUp(): Promise<void> {
     this.#sync?.close();
     this.#stdio?.destroy();
     if (this.#child !== undefined && !this.#reaped) {
+      if (this.#mayRunHooks) await this.#letHooksEnd();
       this.#kill();
       await this.#child.ended;
       await this.finish();

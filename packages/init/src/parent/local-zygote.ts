@@ -1,7 +1,14 @@
 import { decodeWaitStatus, fdNumber, OwnedFd, readiness } from '@pilotlight/scm-rights';
 import { canForkHere, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
 import { ZygoteError } from '../errors.ts';
-import { type ChildFds, type ForkingProcess, forkingProcess } from '../zygote/forking-process.ts';
+import {
+  type ChildFds,
+  EntryFailure,
+  type Fork,
+  type ForkingProcess,
+  forkingProcess,
+} from '../zygote/forking-process.ts';
+import { reportedFailure } from './launch-error.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
 
 /**
@@ -18,16 +25,12 @@ export function localZygote(): Zygote {
   }
   let prepared: ForkingProcess | undefined;
   return {
-    async fork({ cloneFlags, fds, cgroup }: ForkRequest): Promise<ForkedChild> {
+    async fork(request: ForkRequest): Promise<ForkedChild> {
       prepared ??= forkingProcess();
       const forking = prepared;
       // A pool thread inside a call could hold a lock of libc, which the child would wait for forever.
       await readiness.quiesce();
-      const { pid, pidfd } = forking.fork({
-        cloneFlags,
-        fds: childFds(fds),
-        ...(cgroup === undefined ? {} : { cgroupFd: fdNumber(cgroup) }),
-      });
+      const { pid, pidfd } = await forkHere(forking, request);
       const owned = new OwnedFd(pidfd);
       const watch = new AbortController();
       const ended = readiness
@@ -51,7 +54,34 @@ export function localZygote(): Zygote {
   };
 }
 
-function childFds({ preserved = [], console, ...needed }: ForkRequest['fds']): ChildFds {
+async function forkHere(forking: ForkingProcess, request: ForkRequest): Promise<Fork> {
+  const { cloneFlags, cgroup, joins = [], joinedBy, pidNamespace, undumpable = false } = request;
+  const child = childFds(request);
+  const cgroupFd = cgroup === undefined ? undefined : fdNumber(cgroup);
+  if (joinedBy !== 'entry') {
+    const pidNamespaceFd = pidNamespace === undefined ? undefined : fdNumber(pidNamespace);
+    return forking.fork({ cloneFlags, cgroupFd, pidNamespaceFd, undumpable, child });
+  }
+  const entry = forking.startEntry({
+    cloneFlags,
+    cgroupFd,
+    child,
+    joins: joins.map(({ flags, name }) => ({ flags, name })),
+    joinFds: child.joins ?? [],
+    undumpable,
+  });
+  using report = new OwnedFd(entry.report);
+  await readiness.wait(report, 'readable');
+  try {
+    return forking.takeEntryReport({ pidfd: entry.pidfd, report: report.release() });
+  } catch (error) {
+    if (!(error instanceof EntryFailure)) throw error;
+    throw reportedFailure(error.report, error.message);
+  }
+}
+
+function childFds({ fds, joins = [] }: ForkRequest): ChildFds {
+  const { preserved = [], console, ...needed } = fds;
   return {
     stdin: fdNumber(needed.stdin),
     stdout: fdNumber(needed.stdout),
@@ -60,5 +90,6 @@ function childFds({ preserved = [], console, ...needed }: ForkRequest['fds']): C
     sync: fdNumber(needed.sync),
     ...(console === undefined ? {} : { console: fdNumber(console) }),
     preserved: preserved.map((fd) => fdNumber(fd)),
+    joins: joins.map(({ fd }) => fdNumber(fd)),
   };
 }

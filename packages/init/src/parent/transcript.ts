@@ -1,5 +1,10 @@
-import type { OwnedFd, SyncSocket } from '@pilotlight/scm-rights';
-import type { SyncChannel } from '@pilotlight/sync';
+import { fdNumber, type NamedFile, OwnedFd, type SyncSocket } from '@pilotlight/scm-rights';
+import type { SyncChannel, SyncMessage } from '@pilotlight/sync';
+
+/** The parent's end of the handshake. A file that is sent under a name is what the child asked for. */
+export interface HandshakeChannel extends SyncChannel<OwnedFd> {
+  send(message: SyncMessage, file?: OwnedFd | NamedFile): Promise<void>;
+}
 
 /** Takes one line of a transcript, without its newline; it must not keep the caller waiting. */
 export type TranscriptSink = (line: string) => void;
@@ -17,10 +22,11 @@ export class AttemptTranscript {
   }
 
   /** The channel with everything that passes written down. */
-  async tap(socket: SyncSocket): Promise<SyncChannel<OwnedFd>> {
+  async tap(socket: SyncSocket): Promise<HandshakeChannel> {
     // Loaded only for a launch that wants it.
     const { tapChannel } = await import('@pilotlight/sync/transcript');
-    return tapChannel<Parameters<SyncSocket['send']>[0], OwnedFd>(
+    // What is sent passes through as it is, so a named file is as good as a bare one.
+    return tapChannel<SyncMessage, OwnedFd>(
       socket,
       (line) => {
         if (this.#held === undefined) this.#sink(line);
@@ -29,7 +35,7 @@ export class AttemptTranscript {
       {
         dialect: 'runc-1.2',
         end: 'parent',
-        describeFile: ({ fd, role }) => ({ fd, kind: role }),
+        describeFile,
       },
     );
   }
@@ -40,4 +46,10 @@ export class AttemptTranscript {
     this.#held = undefined;
     for (const line of held) this.#sink(line);
   }
+}
+
+function describeFile(file: OwnedFd | NamedFile): { fd: number; kind: string } {
+  return file instanceof OwnedFd
+    ? { fd: file.fd, kind: file.role }
+    : { fd: fdNumber(file.fd), kind: file.name };
 }

@@ -11,13 +11,13 @@ import {
   pidfdInfo,
   SeqpacketSocket,
   socketpair,
-  syscallError,
   waitPidfd,
   type WaitStatus,
 } from '@pilotlight/scm-rights';
 import { UnknownExitError, ZygoteError } from '../errors.ts';
 import { koffiModulePath } from '../syscall/koffi-module.ts';
 import type { DescriptorRole, ZygoteEvent, ZygoteRequest } from '../zygote/protocol.ts';
+import { reportedFailure } from './launch-error.ts';
 import { optionalZygoteFlags, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
 
@@ -152,13 +152,16 @@ class ZygoteProcess implements Zygote {
     this.#holdEventLoopWhileBusy();
   }
 
-  async fork({ cloneFlags, fds, cgroup }: ForkRequest): Promise<ForkedChild> {
+  async fork(forkRequest: ForkRequest): Promise<ForkedChild> {
+    const { cloneFlags, fds, cgroup, joins = [], joinedBy, pidNamespace } = forkRequest;
     if (this.#ended !== undefined) throw this.#ended;
     const token = this.#nextToken++;
     const { preserved = [], ...single } = fds;
     const named = [
       ...Object.entries(single),
       ...preserved.map((fd) => ['preserved', fd] as const),
+      ...joins.map(({ fd }) => ['join', fd] as const),
+      ...(pidNamespace === undefined ? [] : [['pidNamespace', pidNamespace] as const]),
       ...(cgroup === undefined ? [] : [['cgroup', cgroup] as const]),
     ];
     const numbers = named.map(([, fd]) => fdNumber(fd));
@@ -167,6 +170,8 @@ class ZygoteProcess implements Zygote {
       token,
       cloneFlags,
       roles: named.map(([role]) => role as DescriptorRole),
+      undumpable: forkRequest.undumpable ?? false,
+      ...(joinedBy === 'entry' ? { entry: joins.map(({ flags, name }) => ({ flags, name })) } : {}),
     };
 
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -232,10 +237,8 @@ class ZygoteProcess implements Zygote {
       case 'forked':
         return this.#takeForked(event.token, event.pid);
       case 'failed': {
-        const { errno, syscall, hint, token } = event;
-        this.#forks
-          .get(token)
-          ?.reject(syscallError(errno, syscall, hint === undefined ? {} : { hint }));
+        const { failure, token } = event;
+        this.#forks.get(token)?.reject(reportedFailure(failure, failure.message));
         this.#forks.delete(token);
         return this.#holdEventLoopWhileBusy();
       }

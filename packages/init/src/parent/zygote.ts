@@ -19,6 +19,17 @@ export type ForkRequest = {
   };
   /** Directory of a v2 cgroup that the child starts in. */
   cgroup?: FdLike;
+  /** Namespaces to join, or processes whose namespaces are. */
+  joins?: readonly { fd: FdLike; flags: number; name: string }[];
+  /**
+   * Who joins them: the child itself, which its config tells how, or a process before it that then
+   * forks the child out of them.
+   */
+  joinedBy?: 'child' | 'entry';
+  /** A pid namespace, or a pidfd of a process in it, that the child is born in. Not with an entry, which joins that too. */
+  pidNamespace?: FdLike;
+  /** Closes the child to ptrace(2) from birth. Not where an unprivileged parent must write its id maps. */
+  undumpable?: boolean;
 };
 
 /** A forked child, from its first moment to its reaping. */

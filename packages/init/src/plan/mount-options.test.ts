@@ -37,7 +37,7 @@ describe('parseMountOptions', () => {
     ['strictatime', MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME],
     ['nostrictatime', 0, MOUNT_ATTR__ATIME],
     ['relatime', 0, MOUNT_ATTR__ATIME],
-    ['norelatime', MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME],
+    ['norelatime', 0, MOUNT_ATTR__ATIME],
   ])('parseMountOptions turns %s into an attribute', (option, set, clear) => {
     expect(parseMountOptions([option]).attributes).toEqual({ set, clear });
     expect(parseMountOptions([`r${option}`]).recursiveAttributes).toEqual({ set, clear });
@@ -78,18 +78,67 @@ describe('parseMountOptions', () => {
   it('parseMountOptions keeps what the file system itself understands', () => {
     const parsed = parseMountOptions([
       'sync',
+      'dirsync',
       'async',
       'mode=755',
       'a=b=c',
       'newinstance',
       'defaults',
     ]);
-    expect(parsed.superblockFlags).toEqual(['sync']);
+    expect(parsed.superblockFlags).toEqual(['dirsync']);
     expect(parsed.parameters).toEqual([
       ['mode', '755'],
       ['a', 'b=c'],
       ['newinstance', null],
     ]);
+  });
+
+  it.each<[option: string, parameters: [string, string | null][]]>([
+    [
+      'size=64k,mode=700',
+      [
+        ['size', '64k'],
+        ['mode', '700'],
+      ],
+    ],
+    ['lowerdir=/a\\,b:/c', [['lowerdir', '/a,b:/c']]],
+    [
+      'context="u:r:t:s0:c1,c2",size=1',
+      [
+        ['context', 'u:r:t:s0:c1,c2'],
+        ['size', '1'],
+      ],
+    ],
+    [
+      'a,,b',
+      [
+        ['a', null],
+        ['b', null],
+      ],
+    ],
+    [
+      'é=ü,x',
+      [
+        ['é', 'ü'],
+        ['x', null],
+      ],
+    ],
+    ['', []],
+  ])('parseMountOptions splits %j where mount(2) would', (option, parameters) => {
+    expect(parseMountOptions([option]).parameters).toEqual(parameters);
+  });
+
+  it('parseMountOptions knows what is neither an attribute nor a parameter', () => {
+    expect(parseMountOptions(['remount', 'tmpcopyup', 'idmap'])).toMatchObject({
+      remount: true,
+      copyUp: true,
+      idMap: 'idmap',
+      parameters: [],
+    });
+    expect(parseMountOptions(['rbind', 'ridmap'])).toMatchObject({
+      bind: 'rbind',
+      idMap: 'ridmap',
+    });
   });
 
   it.each(['constructor', 'rconstructor', 'toString', '__proto__', 'hasOwnProperty'])(

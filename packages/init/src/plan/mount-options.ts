@@ -22,6 +22,12 @@ export type PropagationChange = { propagation: number; recursive: boolean };
 
 export type MountOptions = {
   bind: 'none' | 'bind' | 'rbind';
+  /** Change what is mounted there already. */
+  remount: boolean;
+  /** For a tmpfs: fill it with what the root file system has there. */
+  copyUp: boolean;
+  /** For a bind: map its ids, of this mount alone or of those below it too. */
+  idMap: 'none' | 'idmap' | 'ridmap';
   /** For the mount itself. */
   attributes: AttributeChange;
   /** For the mount and everything below it: the options that start with `r` (rro, rnosuid, …). */
@@ -52,7 +58,8 @@ const attributeOptions: ReadonlyMap<string, Flag> = mapOf({
   noatime: set(MOUNT_ATTR_NOATIME),
   atime: clear(MOUNT_ATTR_NOATIME),
   relatime: clear(MOUNT_ATTR__ATIME),
-  norelatime: set(MOUNT_ATTR_STRICTATIME),
+  // Not strictatime: relatime is what the kernel does when nothing else is asked for, mount(2).
+  norelatime: clear(MOUNT_ATTR__ATIME),
   strictatime: set(MOUNT_ATTR_STRICTATIME),
   nostrictatime: clear(MOUNT_ATTR_STRICTATIME),
   nosymfollow: set(MOUNT_ATTR_NOSYMFOLLOW),
@@ -70,26 +77,33 @@ const propagationOptions: ReadonlyMap<string, PropagationChange> = mapOf({
   runbindable: { propagation: MS_UNBINDABLE, recursive: true },
 });
 
-/** Turned into their fsconfig(2) flag names; `null` switches a default back and needs no flag. */
-const superblockOptions: ReadonlyMap<string, string | null> = mapOf<string | null>({
-  sync: 'sync',
-  async: null,
-  dirsync: 'dirsync',
-  lazytime: 'lazytime',
-  nolazytime: null,
-  mand: 'mand',
-  nomand: null,
-  iversion: 'iversion',
-  noiversion: null,
-  silent: null,
-  loud: null,
-  defaults: null,
+/** A flag of fsconfig(2) to give or to take back; `undefined` for what needs neither. */
+type SuperblockOption = { flag: string; on: boolean } | undefined;
+const flagOn = (flag: string): SuperblockOption => ({ flag, on: true });
+const flagOff = (flag: string): SuperblockOption => ({ flag, on: false });
+
+const superblockOptions: ReadonlyMap<string, SuperblockOption> = mapOf<SuperblockOption>({
+  sync: flagOn('sync'),
+  async: flagOff('sync'),
+  dirsync: flagOn('dirsync'),
+  lazytime: flagOn('lazytime'),
+  nolazytime: flagOff('lazytime'),
+  mand: flagOn('mand'),
+  nomand: flagOff('mand'),
+  iversion: flagOn('iversion'),
+  noiversion: flagOff('iversion'),
+  silent: undefined,
+  loud: undefined,
+  defaults: undefined,
 });
 
 /** Splits the options of one mount; a later option overrides an earlier one. */
 export function parseMountOptions(options: readonly string[]): MountOptions {
   const parsed: MountOptions = {
     bind: 'none',
+    remount: false,
+    copyUp: false,
+    idMap: 'none',
     attributes: { set: 0, clear: 0 },
     recursiveAttributes: { set: 0, clear: 0 },
     propagation: [],
@@ -100,14 +114,20 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     const attribute = attributeOptions.get(option);
     const recursive = option.startsWith('r') ? attributeOptions.get(option.slice(1)) : undefined;
     const propagation = propagationOptions.get(option);
-    const superblock = superblockOptions.get(option);
     if (option === 'bind' || option === 'rbind') parsed.bind = option;
+    else if (option === 'remount') parsed.remount = true;
+    else if (option === 'tmpcopyup') parsed.copyUp = true;
+    else if (option === 'idmap' || option === 'ridmap') parsed.idMap = option;
     else if (attribute !== undefined) apply(parsed.attributes, attribute);
     else if (propagation !== undefined) parsed.propagation.push(propagation);
     else if (recursive !== undefined) apply(parsed.recursiveAttributes, recursive);
-    else if (superblock === null) continue;
-    else if (superblock !== undefined) parsed.superblockFlags.push(superblock);
-    else parsed.parameters.push(parameter(option));
+    else if (superblockOptions.has(option)) {
+      const superblock = superblockOptions.get(option);
+      if (superblock === undefined) continue;
+      const { flag, on } = superblock;
+      parsed.superblockFlags = parsed.superblockFlags.filter((earlier) => earlier !== flag);
+      if (on) parsed.superblockFlags.push(flag);
+    } else parsed.parameters.push(...splitAtCommas(option).map((part) => parameter(part)));
   }
   return parsed;
 }
@@ -116,9 +136,28 @@ function mapOf<Value>(entries: Record<string, Value>): ReadonlyMap<string, Value
   return new Map(Object.entries(entries));
 }
 
+/**
+ * mount(2) takes all parameters as one text with commas, so one option may hold several. A comma
+ * that is quoted or follows a backslash belongs to its value; see mount(8).
+ */
+function splitAtCommas(option: string): string[] {
+  const parts = [''];
+  let quoted = false;
+  let previous = '';
+  for (const character of option) {
+    if (character === '"') quoted = !quoted;
+    if (character === ',' && !quoted && previous !== '\\') parts.push('');
+    else parts[parts.length - 1] += character;
+    previous = character;
+  }
+  return parts.filter((part) => part !== '').map((part) => part.replaceAll('\\,', ','));
+}
+
 function parameter(option: string): [string, string | null] {
   const equals = option.indexOf('=');
-  return equals === -1 ? [option, null] : [option.slice(0, equals), option.slice(equals + 1)];
+  if (equals === -1) return [option, null];
+  const value = option.slice(equals + 1);
+  return [option.slice(0, equals), value.replace(/^"(.*)"$/s, '$1')];
 }
 
 function apply(change: AttributeChange, flag: Flag): void {

@@ -23,6 +23,8 @@ const v1 = (controllers: string, directory = controllers): Hierarchy => ({
   ownPath: '/own',
 });
 
+const idMap = [{ containerID: 0, hostID: 1, size: 1 }];
+
 function plan(
   mounts: OciMount[],
   {
@@ -119,6 +121,16 @@ describe('planMounts', () => {
     [{ destination: '/a', source: '', options: ['rbind'] }, 'source'],
     [{ destination: '/a', source: '/b', options: ['bind', 'mode=755'] }, 'options'],
     [{ destination: '/a', source: '/b', options: ['bind', 'sync'] }, 'options'],
+    [{ destination: '/a', type: 'none' }, 'type'],
+    [{ destination: '/proc', type: 'tmpfs' }, 'destination'],
+    [{ destination: '/proc/', type: 'sysfs' }, 'destination'],
+    [{ destination: '/proc/self/attr', type: 'tmpfs' }, 'destination'],
+    [{ destination: '/x/../proc/sys', source: '/b', options: ['bind'] }, 'destination'],
+    [{ destination: '/a', type: 'proc', options: ['tmpcopyup'] }, 'options'],
+    [{ destination: '/a', source: '/b', options: ['bind', 'tmpcopyup'] }, 'options'],
+    [{ destination: '/a', type: 'tmpfs', options: ['idmap'] }, 'options'],
+    [{ destination: '/a', type: 'tmpfs', uidMappings: idMap, gidMappings: idMap }, 'options'],
+    [{ destination: '/a', options: ['remount', 'size=1'] }, 'options'],
   ])('planMounts refuses %j and names its %s', (mount, field) => {
     const attempt = (): unknown => plan([{ destination: '/ok', type: 'proc' }, mount]);
     expect(attempt).toThrow(InvalidConfigError);
@@ -128,6 +140,65 @@ describe('planMounts', () => {
   it('planMounts never leaves the root, however many levels up a destination goes', () => {
     expect(plan([{ destination: '/../../etc', type: 'tmpfs' }])[0]?.destination).toBe('/etc');
     expect(plan([{ destination: '../x', type: 'tmpfs' }])[0]?.destination).toBe('/x');
+  });
+
+  it('planMounts says what the child must look at while it mounts', () => {
+    expect(
+      plan([
+        { destination: '/proc', type: 'proc' },
+        { destination: '/proc', source: '/proc', options: ['rbind'] },
+        { destination: '/proc/uptime', source: '/u', options: ['bind'] },
+        { destination: '/a', type: 'tmpfs', options: ['tmpcopyup'] },
+        { destination: '/b', type: 'tmpfs', options: ['mode=700'] },
+        { destination: '/c', options: ['remount', 'ro', 'rnosuid'] },
+        {
+          destination: '/d',
+          source: '/s',
+          options: ['bind'],
+          uidMappings: idMap,
+          gidMappings: idMap,
+        },
+      ]),
+    ).toMatchObject([
+      { kind: 'filesystem', noLinks: true },
+      { kind: 'bind', onlyProc: true },
+      { kind: 'bind', destination: '/proc/uptime' },
+      { copyUp: true, inheritMode: true },
+      { parameters: [['mode', '700']] },
+      { kind: 'remount', attributes: { set: 1 }, recursiveAttributes: { set: 2 } },
+      { idMapping: { recursive: false, uid_mappings: [{ container_id: 0, host_id: 1, size: 1 }] } },
+    ]);
+    const [, , uptime, , mode] = plan([
+      { destination: '/proc', type: 'proc' },
+      { destination: '/dev', type: 'tmpfs' },
+      { destination: '/proc/uptime', source: '/u', options: ['bind'] },
+      { destination: '/a', type: 'tmpfs' },
+      { destination: '/b', type: 'tmpfs', options: ['mode=700'] },
+    ]);
+    expect(uptime).not.toHaveProperty('onlyProc');
+    expect(mode).not.toHaveProperty('inheritMode');
+  });
+
+  it('planMounts mounts the unified hierarchy of a hybrid host where that is asked for', () => {
+    const hierarchies = [v1('devices'), v2];
+    const mount = { ...cgroup, type: 'cgroup2' };
+    expect(plan([mount], { hierarchies })).toMatchObject([{ fstype: 'cgroup2', attributes: 0x3 }]);
+    expect(plan([mount], { hierarchies, cgroupNamespace: false })).toMatchObject([
+      { kind: 'bind', source: '/sys/fs/cgroup/demo' },
+    ]);
+  });
+
+  it('planMounts never shows the host’s whole hierarchy to a container without a cgroup', () => {
+    const spec = { ...stockSpec(), mounts: [cgroup], linux: { namespaces: [] } };
+    const context = { bundle: '/bundle', cgroup: undefined, cgroupNamespace: false };
+    expect(planMounts(spec, { ...context, hierarchies: [v1('devices')] })[1]).toMatchObject({
+      kind: 'bind',
+      source: '/sys/fs/cgroup/devices/own',
+    });
+    const elsewhere = { ...v2, root: '/part', ownPath: '/part/own' };
+    expect(planMounts(spec, { ...context, hierarchies: [elsewhere] })).toMatchObject([
+      { kind: 'bind', source: '/sys/fs/cgroup/own' },
+    ]);
   });
 
   const cgroup: OciMount = {

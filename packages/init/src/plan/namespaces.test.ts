@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { OciNamespaceType, OciSpec } from '../config/oci-spec.ts';
+import type { OciSpec } from '../config/oci-spec.ts';
+import type { OciNamespaceType } from '../config/spec/namespaces.ts';
 import { stockSpec } from '../config/stock-spec.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planNamespaces } from './namespaces.ts';
@@ -15,16 +16,41 @@ describe('planNamespaces', () => {
     expect(planNamespaces(stockSpec())).toEqual({
       // NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET of clone(2)
       cloneFlags: 0x20000 + 0x4000000 + 0x8000000 + 0x20000000 + 0x40000000,
+      joins: [],
+      user: undefined,
       cgroup: true,
       network: true,
+      time: false,
     });
   });
 
   it('planNamespaces leaves out what is not named', () => {
     expect(planNamespaces(specWith('mount'))).toEqual({
       cloneFlags: 0x20000,
+      joins: [],
+      user: undefined,
       cgroup: false,
       network: false,
+      time: false,
+    });
+  });
+
+  it('planNamespaces joins what has a path, and makes only the rest', () => {
+    const spec = specWith('mount', 'cgroup', 'time');
+    spec.linux!.namespaces!.push(
+      { type: 'network', path: '/run/netns/a' },
+      { type: 'user', path: '/proc/7/ns/user' },
+    );
+    expect(planNamespaces(spec)).toEqual({
+      cloneFlags: 0x20000,
+      joins: [
+        { type: 'network', path: '/run/netns/a', flag: 0x40000000, index: 3 },
+        { type: 'user', path: '/proc/7/ns/user', flag: 0x10000000, index: 4 },
+      ],
+      user: 'joined',
+      cgroup: true,
+      network: false,
+      time: true,
     });
   });
 

@@ -4,6 +4,7 @@ import { hostRootSpec } from '../config/host-root-spec.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { stockSpec } from '../config/stock-spec.ts';
 import { InvalidConfigError } from '../errors.ts';
+import { defaultDevices } from './devices.ts';
 import { type LaunchPlan, planLaunch, type PlanInput } from './plan-launch.ts';
 
 const hierarchies: Hierarchy[] = [
@@ -38,14 +39,7 @@ describe('planLaunch', () => {
     expect(init.rlimits).toEqual([
       { type: 'RLIMIT_NOFILE', resource: 7, soft: '1024', hard: '1024' },
     ]);
-    expect(init.devices.map(({ name }) => name)).toEqual([
-      'null',
-      'zero',
-      'full',
-      'random',
-      'urandom',
-      'tty',
-    ]);
+    expect(init.devices).toEqual(defaultDevices);
   });
 
   it('planLaunch makes what is mounted below the root of the host as read-only as itself', () => {

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { release } from 'node:os';
+import { getegid, geteuid } from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -7,11 +8,19 @@ import type { OciSpec } from '../config/oci-spec.ts';
 import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planCapabilities } from './capabilities.ts';
-import { defaultDevices, devLinks } from './devices.ts';
-import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
+import { devLinks, planDevices } from './devices.ts';
+import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
 import { planMounts } from './mounts.ts';
-import { planNamespaces } from './namespaces.ts';
+import { type PlannedJoin, planNamespaces } from './namespaces.ts';
+import { planRootfs } from './rootfs.ts';
+import { planTimeOffsets } from './time-namespace.ts';
+import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
+
+const thisProcess = (): Launcher => ({
+  uid: geteuid?.() ?? 0,
+  gid: getegid?.() ?? 0,
+});
 
 /** The limits that this process would have without Node's and our own changes to them. */
 export type InheritedLimits = {
@@ -25,8 +34,21 @@ export type LaunchPlan = {
   id: string;
   /** For clone3(2). */
   cloneFlags: number;
+  joins: PlannedJoin[];
+  /**
+   * Who joins them. With a user namespace in play, an entry process: others may have to be joined
+   * before a new one is made, or made after one is joined.
+   */
+  joinedBy: 'child' | 'entry';
+  /** Of a new user namespace. */
+  idMaps: PlannedIdMaps | undefined;
+  /** Closed to ptrace(2) from birth: others may be in its namespaces already. */
+  undumpable: boolean;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
+  /** Absolute path of the bundle: where the runtime's hooks run. */
+  bundle: string;
+  hooks: PlannedHooks | undefined;
   init: InitConfig;
 };
 
@@ -37,6 +59,12 @@ export type PlanInput = {
   bundle: string;
   hierarchies?: readonly Hierarchy[];
   inheritedLimits?: InheritedLimits;
+  /** Default: this process. */
+  launcher?: Launcher;
+  /** Default: this kernel's. */
+  kernelRelease?: string;
+  /** Move the root over the old one instead of pivot_root(2); see LaunchOptions. */
+  noPivot?: boolean;
 };
 
 const defaultUmask = 0o022;
@@ -55,6 +83,11 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const hierarchies = input.hierarchies ?? readHierarchies();
   refuseUnsupported(spec);
   const namespaces = planNamespaces(spec);
+  const launcher = input.launcher ?? thisProcess();
+  const idMaps = planIdMaps(spec, namespaces, launcher);
+  const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
+  const { joins } = namespaces;
+  const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
   const cgroup = planCgroup(spec, id, hierarchies);
   if (cgroup !== undefined && hierarchies.length === 0) {
     throw new InvalidConfigError(
@@ -72,35 +105,43 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroupNamespace: namespaces.cgroup,
   });
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
-  const rootPath = resolve(bundle, spec.root.path);
-  const readonly = spec.root.readonly ?? false;
   const { process } = spec;
   const linux = spec.linux ?? {};
-  const propagation = linux.rootfsPropagation ?? 'rslave';
+  const hooks = planHooks(spec, id, bundle);
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
+    joins,
+    joinedBy,
+    idMaps,
+    // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
+    undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
     cgroup,
     terminal: process.terminal ?? false,
+    bundle,
+    hooks,
     init: {
       id,
       args: process.args,
       env: process.env ?? [],
       cwd: process.cwd,
       keyring: `_ses.${id}`,
+      joins:
+        joinedBy === 'entry'
+          ? []
+          : joins
+              .filter(({ type }) => type !== 'pid')
+              .map(({ flag, path }) => ({ flags: flag, name: path })),
+      becomeRoot: namespaces.user !== undefined,
+      canSetGroups: idMaps?.writtenBy !== 'own',
+      timeOffsets,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
       hostname: spec.hostname,
       domainname: spec.domainname,
-      rootfs: {
-        path: rootPath,
-        readonly,
-        // The host's own root: whatever is mounted on it must be as read-only as itself.
-        readonlyBelow: readonly && rootPath === '/',
-        propagation: propagation.endsWith('private') ? MS_PRIVATE : MS_SLAVE,
-      },
+      rootfs: planRootfs(spec, bundle, input.noPivot ?? false),
       mounts,
-      devices: ownsDev ? defaultDevices : [],
+      devices: ownsDev ? planDevices(linux.devices ?? []) : [],
       devLinks: ownsDev ? devLinks : [],
       maskedPaths: linux.maskedPaths ?? [],
       readonlyPaths: linux.readonlyPaths ?? [],
@@ -119,6 +160,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       },
       // Without a list the program has no capability at all, as under runc.
       capabilities: planCapabilities(process.capabilities ?? {}),
+      hooks: childHooks(hooks),
     },
   };
 }
@@ -132,7 +174,7 @@ function requireId(id: string): void {
 }
 
 /**
- * Node raises its soft limit of open files to the hard one, which must not reach the program.
+ * Node raises its soft limit of open files to the hard one, which must not reach the process.
  */
 function withInheritedLimits(
   planned: PlannedRlimit[],

@@ -5,7 +5,9 @@ import { fileCalls } from './calls/files.ts';
 import { mountCalls } from './calls/mounts.ts';
 import { namespaceCalls } from './calls/namespaces.ts';
 import { processCalls } from './calls/process.ts';
+import { spawnCalls } from './calls/spawn.ts';
 import { terminalCalls } from './calls/terminal.ts';
+import { treeCalls } from './calls/trees.ts';
 import { createKernel } from './kernel.ts';
 import type { Syscall } from './syscall.ts';
 
@@ -24,6 +26,8 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...mountCalls(kernel),
     ...namespaceCalls(kernel),
     ...processCalls(kernel),
+    ...spawnCalls(kernel),
     ...terminalCalls(kernel),
+    ...treeCalls(kernel),
   };
 }

@@ -5,6 +5,7 @@
 const byArch = (x64: number, arm64: number): number => (process.arch === 'arm64' ? arm64 : x64);
 
 export const SYS_capset: number = byArch(126, 91);
+export const SYS_getdents64: number = byArch(217, 61);
 export const SYS_keyctl: number = byArch(250, 219);
 export const SYS_mknodat: number = byArch(259, 33);
 export const SYS_pivot_root: number = byArch(155, 41);
@@ -17,6 +18,7 @@ export const SYS_move_mount = 429;
 export const SYS_fsopen = 430;
 export const SYS_fsconfig = 431;
 export const SYS_fsmount = 432;
+export const SYS_pidfd_open = 434;
 export const SYS_clone3 = 435;
 export const SYS_close_range = 436;
 export const SYS_openat2 = 437;

@@ -20,13 +20,25 @@ export type RecordingOptions = {
   packets?: readonly Uint8Array[];
   /** What is read from the init socket. */
   config?: Uint8Array;
-  /** Paths that are executable files. /dev/null and standard input are the null device, all else is a directory. */
+  /** Paths that are executable files. The default devices are such, and so is standard input; all else is a directory. */
   files?: readonly string[];
 };
 
 export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
 
 const EPERM = 1;
+const SPAWNED_PID = 42;
+
+/** What is a character device, wherever it is asked for. */
+const devices: ReadonlyMap<string, readonly [major: number, minor: number]> = new Map([
+  ['/dev/null', [1, 3]],
+  ['/dev/zero', [1, 5]],
+  ['/dev/full', [1, 7]],
+  ['/dev/random', [1, 8]],
+  ['/dev/urandom', [1, 9]],
+  ['/dev/tty', [5, 0]],
+  ['/dev/ptmx', [5, 2]],
+]);
 
 /** Calls that return nothing, by the file in calls/ that declares them. */
 const silentCalls = [
@@ -67,6 +79,9 @@ const silentCalls = [
   'fsconfigCreate',
   'umount2',
   'pivotRoot',
+  'fsconfigFd',
+  'mountOnWorkingDirectory',
+  'chroot',
   // namespaces
   'unshare',
   'setns',
@@ -79,9 +94,16 @@ const silentCalls = [
   'prlimit',
   'resetSignals',
   'execve',
+  // spawn
+  'killGroup',
   // terminal
   'setWindowSize',
   'setControllingTerminal',
+  // trees
+  'unlinkat',
+  'chownFile',
+  'chmodFile',
+  'copyContents',
 ] as const satisfies readonly (keyof Syscall)[];
 
 /** Calls that return a descriptor that has no path. */
@@ -91,6 +113,8 @@ const descriptorCalls = [
   'fsopen',
   'fsmount',
   'openPtyPeer',
+  'memoryFile',
+  'pidfdOpen',
 ] as const satisfies readonly (keyof Syscall)[];
 
 /** Calls that return a descriptor of the path that is their second operand. */
@@ -139,9 +163,32 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     statx(dirfd, path, flags): FileStatus {
       record('statx', [dirfd, path, flags]);
       const asked = path === '' ? (opened.get(dirfd) ?? '') : path;
-      if (asked === '/dev/null') return { mode: S_IFCHR | 0o666, deviceMajor: 1, deviceMinor: 3 };
+      const device = devices.get(asked);
+      if (device !== undefined) {
+        return { mode: S_IFCHR | 0o666, deviceMajor: device[0], deviceMinor: device[1] };
+      }
       const isFile = options.files?.includes(asked) ?? false;
       return { mode: (isFile ? S_IFREG : S_IFDIR) | 0o755, deviceMajor: 0, deviceMinor: 0 };
+    },
+    isMountRoot(fd) {
+      record('isMountRoot', [fd]);
+      return true;
+    },
+    filesystemType(fd, path) {
+      record('filesystemType', [fd, path]);
+      return 0;
+    },
+    readlinkat(dirfd, name) {
+      record('readlinkat', [dirfd, name]);
+      return '';
+    },
+    ownerOf(fd, path) {
+      record('ownerOf', [fd, path]);
+      return { uid: 0, gid: 0 };
+    },
+    readDirectory(fd, path) {
+      record('readDirectory', [fd, path]);
+      return [];
     },
     getcwd() {
       record('getcwd', []);
@@ -158,6 +205,34 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     receiveFile(fd) {
       record('receiveFile', [fd]);
       return { name: '', fd: nextFd++ };
+    },
+    getpid() {
+      record('getpid', []);
+      return 1;
+    },
+    pipe() {
+      record('pipe', []);
+      return { reader: nextFd++, writer: nextFd++ };
+    },
+    spawn(path, args, env, stdin, output) {
+      record('spawn', [path, args, env, stdin, output]);
+      return SPAWNED_PID;
+    },
+    pollSpawned(pidfd, output, peer, timeoutMs) {
+      record('pollSpawned', [pidfd, output, peer, timeoutMs]);
+      return { ended: true, readable: true, hungUp: false };
+    },
+    readAvailable(fd, path) {
+      record('readAvailable', [fd, path]);
+      return undefined;
+    },
+    waitSpawned(pidfd) {
+      record('waitSpawned', [pidfd]);
+      return { code: 0 };
+    },
+    monotonicMs() {
+      record('monotonicMs', []);
+      return 0;
     },
     exit(code): never {
       record('exit', [code]);

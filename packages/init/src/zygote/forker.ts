@@ -6,6 +6,7 @@ import { memoryRanges } from './memory-ranges.ts';
 
 const CLONE_PIDFD = 0x1000;
 const CLONE_SIGHAND = 0x800;
+const CLONE_PARENT = 0x8000;
 const CLONE_CHILD_SETTID = 0x0100_0000;
 const CLONE_CLEAR_SIGHAND = 0x1_0000_0000;
 const CLONE_INTO_CGROUP = 0x2_0000_0000;
@@ -31,6 +32,8 @@ export type ForkOptions = {
   cloneFlags: number;
   /** Directory of a v2 cgroup that the child starts in. */
   cgroupFd?: number;
+  /** The child becomes a sibling: whoever forked this process reaps it (CLONE_PARENT). */
+  cloneParent?: boolean;
   /** What the child does; it must end the process. */
   child: () => never;
 };
@@ -124,8 +127,11 @@ export function createForker(libc: Libc): Forker {
   for (let call = 0; call < WARM_UP_CALLS; call++) cloneWithFreshRanges();
 
   return {
-    fork({ cloneFlags, cgroupFd, child }) {
-      setFlags(cloneFlags + CLONE_PIDFD + CLONE_CLEAR_SIGHAND, SIGCHLD, cgroupFd);
+    fork({ cloneFlags, cgroupFd, cloneParent = false, child }) {
+      const flags = cloneFlags + CLONE_PIDFD + CLONE_CLEAR_SIGHAND;
+      // A sibling ends with the signal that this process ends with; the kernel wants 0 for it.
+      if (cloneParent) setFlags(flags + CLONE_PARENT, 0n, cgroupFd);
+      else setFlags(flags, SIGCHLD, cgroupFd);
       pidfdSlot[0] = -1;
       // The child inherits the mask: nothing may interrupt it before it has set itself up.
       sigprocmask(SIG_SETMASK, allSignals, savedSignals);

@@ -1,13 +1,19 @@
 import { loadLibc, waitid, WNOHANG, WNOWAIT } from '@pilotlight/scm-rights/libc';
-import type { ChildFds } from '../child/child-fds.ts';
-import { runChild } from '../child/run-child.ts';
-import { createForker, type Fork } from './forker.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
+import { type Entry, type EntryRequest, startEntry, takeEntryReport } from './entry.ts';
+import { type ChildToFork, forkChild, withDumpable } from './fork-child.ts';
+import { createForker, type Fork } from './forker.ts';
 
 export type { ChildFds } from '../child/child-fds.ts';
+export { EntryFailure } from './entry.ts';
+export type { Fork } from './forker.ts';
 
 export type ForkingProcess = {
-  fork(request: { cloneFlags: number; cgroupFd?: number; fds: ChildFds }): Fork;
+  fork(request: ChildToFork): Fork;
+  /** See startEntry; the report can be taken once its descriptor is readable. */
+  startEntry(request: EntryRequest & { undumpable: boolean }): Entry;
+  /** @throws EntryFailure */
+  takeEntryReport(entry: Entry): Fork;
   /** Raw wait status of a child that has ended; it stays a zombie. */
   peek(pidfd: number): number;
   reap(pidfd: number): void;
@@ -19,7 +25,10 @@ export function forkingProcess(): ForkingProcess {
   const sys = createLinuxSyscall(libc);
   const forker = createForker(libc);
   return {
-    fork: ({ fds, ...options }) => forker.fork({ ...options, child: () => runChild(sys, fds) }),
+    fork: (request) => forkChild(sys, forker, request),
+    startEntry: ({ undumpable, ...request }) =>
+      withDumpable(sys, !undumpable, () => startEntry(sys, forker, request)),
+    takeEntryReport,
     peek(pidfd) {
       const ended = waitid(pidfd, WNOHANG | WNOWAIT);
       if (ended === undefined) throw new Error('the child has not ended');

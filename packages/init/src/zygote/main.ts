@@ -16,10 +16,12 @@ import {
   WNOHANG,
   WNOWAIT,
 } from '@pilotlight/scm-rights/libc';
-import { runChild } from '../child/run-child.ts';
+import { describeFailure } from '../child/step-failure.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
 import type { Syscall } from '../syscall/syscall.ts';
-import { createForker, type Forker } from './forker.ts';
+import { type Entry, EntryFailure, startEntry, takeEntryReport } from './entry.ts';
+import { forkChild, withDumpable } from './fork-child.ts';
+import { createForker, type Fork, type Forker } from './forker.ts';
 import {
   EVENT_FD,
   type ForkRequestPacket,
@@ -33,8 +35,12 @@ import { warmUpChild } from './warm-up.ts';
 
 const maxRequestBytes = 4096;
 const maxEvents = 64;
-/** Marks the request socket in the epoll set; children are marked by their token, which starts at 1. */
+/** Marks the request socket in the epoll set; the others are marked by their token, which starts at 1. */
 const REQUESTS = 0n;
+const exitOf = (token: number): bigint => BigInt(token) * 2n;
+const reportOf = (token: number): bigint => BigInt(token) * 2n + 1n;
+const isReport = (data: bigint): boolean => (data & 1n) === 1n;
+const tokenOf = (data: bigint): number => Number(data >> 1n);
 
 type Child = { pidfd: number };
 
@@ -43,6 +49,7 @@ class ZygoteLoop {
   readonly #forker: Forker;
   readonly #epoll: number = epollCreate();
   readonly #children = new Map<number, Child>();
+  readonly #entries = new Map<number, Entry>();
   readonly #packet = Buffer.alloc(maxRequestBytes);
 
   constructor(sys: Syscall, forker: Forker) {
@@ -55,8 +62,10 @@ class ZygoteLoop {
   run(): void {
     for (;;) {
       for (const { data } of epollWait(this.#epoll, maxEvents, -1)) {
-        if (data !== REQUESTS) this.#reportExit(Number(data));
-        else if (!this.#takeRequest()) return;
+        if (data === REQUESTS) {
+          if (!this.#takeRequest()) return;
+        } else if (isReport(data)) this.#takeEntry(tokenOf(data));
+        else this.#reportExit(tokenOf(data));
       }
     }
   }
@@ -76,25 +85,65 @@ class ZygoteLoop {
     return true;
   }
 
-  #fork({ token, cloneFlags, roles }: ForkRequestPacket, fds: readonly number[]): void {
-    const { child: childFds, cgroup } = sortDescriptors(roles, fds);
+  #fork(request: ForkRequestPacket, fds: readonly number[]): void {
+    const { token, cloneFlags, entry, undumpable } = request;
+    const { child, cgroup, pidNamespace } = sortDescriptors(request.roles, fds);
+    const sys = this.#sys;
     try {
-      const sys = this.#sys;
-      const { pid, pidfd } = this.#forker.fork({
-        cloneFlags,
-        ...(cgroup === undefined ? {} : { cgroupFd: cgroup }),
-        child: () => runChild(sys, childFds),
+      if (entry === undefined) {
+        const forked = forkChild(sys, this.#forker, {
+          cloneFlags,
+          cgroupFd: cgroup,
+          pidNamespaceFd: pidNamespace,
+          undumpable,
+          child,
+        });
+        return this.#adopt(token, forked);
+      }
+      const started = withDumpable(sys, !undumpable, () =>
+        startEntry(sys, this.#forker, {
+          cloneFlags,
+          cgroupFd: cgroup,
+          child,
+          joins: entry,
+          joinFds: child.joins ?? [],
+        }),
+      );
+      this.#entries.set(token, started);
+      epollCtl(this.#epoll, EPOLL_CTL_ADD, started.report, {
+        events: EPOLLIN,
+        data: reportOf(token),
       });
-      this.#children.set(token, { pidfd });
-      epollCtl(this.#epoll, EPOLL_CTL_ADD, pidfd, { events: EPOLLIN, data: BigInt(token) });
-      // First the descriptor, then its announcement.
-      sendmsg(REQUEST_FD, Buffer.from(String(token)), { fds: [pidfd] });
-      say({ event: 'forked', token, pid });
     } catch (error) {
-      if (!isSyscallError(error)) throw error;
-      const { errno, syscall, hint } = error;
-      say({ event: 'failed', token, errno, syscall, hint });
+      this.#sayFailed(token, error);
     }
+  }
+
+  #takeEntry(token: number): void {
+    const entry = this.#entries.get(token);
+    if (entry === undefined) return;
+    this.#entries.delete(token);
+    epollCtl(this.#epoll, EPOLL_CTL_DEL, entry.report);
+    try {
+      this.#adopt(token, takeEntryReport(entry));
+    } catch (error) {
+      this.#sayFailed(token, error);
+    }
+  }
+
+  #adopt(token: number, { pid, pidfd }: Fork): void {
+    this.#children.set(token, { pidfd });
+    epollCtl(this.#epoll, EPOLL_CTL_ADD, pidfd, { events: EPOLLIN, data: exitOf(token) });
+    // First the descriptor, then its announcement.
+    sendmsg(REQUEST_FD, Buffer.from(String(token)), { fds: [pidfd] });
+    say({ event: 'forked', token, pid });
+  }
+
+  #sayFailed(token: number, error: unknown): void {
+    if (error instanceof EntryFailure) say({ event: 'failed', token, failure: error.report });
+    else if (isSyscallError(error)) {
+      say({ event: 'failed', token, failure: describeFailure('fork', error) });
+    } else throw error;
   }
 
   /** Looks at the status and leaves the zombie: the parent says when it may go. */

@@ -1,4 +1,6 @@
 import type { ChildFds } from '../child/child-fds.ts';
+import type { NamespaceToJoin } from '../config/init-config.ts';
+import type { FailureReport } from '../child/step-failure.ts';
 
 /**
  * What a parent and its zygote say to each other.
@@ -30,6 +32,10 @@ export type DescriptorRole =
   | 'sync'
   | 'console'
   | 'preserved'
+  /** A namespace to join, or a process whose namespaces are; several, in order. */
+  | 'join'
+  /** A pid namespace, or a process in it, that the child is to be born in. */
+  | 'pidNamespace'
   /** The directory of the cgroup to start in. */
   | 'cgroup';
 
@@ -39,6 +45,10 @@ export type ForkRequestPacket = {
   cloneFlags: number;
   /** What the descriptors of this packet are, in their order. */
   roles: DescriptorRole[];
+  /** Present where an entry process joins namespaces first: what the `join` descriptors are. */
+  entry?: NamespaceToJoin[] | undefined;
+  /** The child is closed to ptrace(2) from birth. Not where an unprivileged parent must write its id maps. */
+  undumpable: boolean;
 };
 export type ReapRequestPacket = { op: 'reap'; token: number };
 export type ZygoteRequest = ForkRequestPacket | ReapRequestPacket;
@@ -48,13 +58,18 @@ export type ZygoteEvent =
   /** The self-test failed: this Node cannot be forked. */
   | { event: 'unfit'; reason: string }
   | { event: 'forked'; token: number; pid: number }
-  | { event: 'failed'; token: number; errno: number; syscall: string; hint: string | undefined }
+  /** In the form of procError. */
+  | { event: 'failed'; token: number; failure: FailureReport }
   /** `status` is the raw wait status. */
   | { event: 'exited'; token: number; status: number }
   | { event: 'reaped'; token: number };
 
 /** The descriptors of a fork request, by what they are for. */
-export type ForkDescriptors = { child: ChildFds; cgroup: number | undefined };
+export type ForkDescriptors = {
+  child: ChildFds;
+  cgroup: number | undefined;
+  pidNamespace: number | undefined;
+};
 
 export function sortDescriptors(
   roles: readonly DescriptorRole[],
@@ -78,7 +93,9 @@ export function sortDescriptors(
       sync: needed('sync'),
       ...(console === undefined ? {} : { console }),
       preserved: all('preserved'),
+      joins: all('join'),
     },
     cgroup: one('cgroup'),
+    pidNamespace: one('pidNamespace'),
   };
 }

@@ -39,11 +39,21 @@ const sampleConfig: InitConfig = {
   env: ['PATH=/bin'],
   cwd: '/',
   keyring: '_ses.warm-up',
+  joins: [],
+  becomeRoot: true,
+  canSetGroups: true,
   unshareCgroup: true,
+  timeOffsets: undefined,
   loopbackUp: true,
   hostname: 'warm-up',
   domainname: undefined,
-  rootfs: { path: '/', readonly: true, readonlyBelow: true, propagation: 0 },
+  rootfs: {
+    path: '/',
+    readonly: true,
+    readonlyBelow: true,
+    propagation: 0,
+    propagationRecursive: true,
+  },
   mounts: [
     {
       kind: 'filesystem',
@@ -69,7 +79,7 @@ const sampleConfig: InitConfig = {
       recursiveAttributes: noChange,
       propagation: [],
     },
-    { kind: 'seal', index: 2, destination: '/mnt' },
+    { kind: 'seal', index: 1, destination: '/mnt/a' },
   ],
   devices: defaultDevices,
   devLinks,
@@ -82,4 +92,6 @@ const sampleConfig: InitConfig = {
   noNewPrivileges: true,
   user: { uid: 0, gid: 0, additionalGids: [1] },
   capabilities: { bounding: [1], effective: [1], inheritable: [1], permitted: [1], ambient: [1] },
+  // Rare, and each hook is a program to start: what compiling costs is lost in that.
+  hooks: undefined,
 };

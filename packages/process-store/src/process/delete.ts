@@ -8,6 +8,7 @@ import { here } from '../supervision/here.ts';
 import type { Observation } from '../supervision/observe.ts';
 import { killCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
 import type { StoreContext } from './store-context.ts';
+import { runPoststop } from './poststop.ts';
 import { type LockedView, viewRecord, withRecord } from './view-record.ts';
 import { awaitEnd, record as recordEnd } from './wait.ts';
 
@@ -17,13 +18,15 @@ export interface DeleteOptions {
   /** How long a killed process may take to end, in milliseconds; 10,000 unless given. */
   deadlineMs?: number;
   signal?: AbortSignal;
+  /** Gets the error of each `poststop` hook that failed; it hinders nothing. */
+  onWarning?: (warning: Error) => void;
 }
 
 const KILL_DEADLINE_MS = 10_000;
 const KILL_ROUNDS = 5;
 
 /**
- * Removes a process that has ended: its cgroup, its pin, its record. With `force` it is killed and recorded first.
+ * Removes a process that has ended: its cgroup, its pin, its record; and runs the `poststop` hooks of its specification. With `force` it is killed and recorded first.
  *
  * Throws NotStoppedError, StillAliveError, ForeignNamespaceError, NotFoundError, BadRecordError, BusyError.
  */
@@ -54,6 +57,8 @@ export async function deleteProcess(
         live.delete(id);
       }
       await emptyCgroups(context, { record, facts, seen }, id, force);
+      // Before the record goes: if we die in between, the next delete runs them again, and none is lost.
+      await runPoststop({ record, facts, seen }, options);
       await removeRecord(root.layout, record);
     },
     { signal },

@@ -23,7 +23,10 @@ import type { Prepared, StoreContext } from './store-context.ts';
 type RunLimit = 'signal' | 'timeoutMs' | 'maxOutputBytes';
 
 /** What to launch, and with which streams; see `LaunchOptions` of @pilotlight/init for the latter. */
-export interface LaunchRequest extends Omit<LaunchOptions, 'onExit' | 'launchSignal' | RunLimit> {
+export interface LaunchRequest extends Omit<
+  LaunchOptions,
+  'onExit' | 'poststop' | 'launchSignal' | RunLimit
+> {
   /** 1 to 255 of `A-Z a-z 0-9 _ + - .`; generated when left out. */
   id?: string;
   spec: OciSpec;
@@ -164,7 +167,8 @@ class LaunchAttempt {
     this.#writer = writer;
     this.#prepared = await launcher(
       { id, spec: spec as unknown as OciSpec, bundle },
-      { ...options, onExit: (status) => writer.record(status) },
+      // The container is there until it is deleted, and so are its hooks.
+      { ...options, poststop: 'caller', onExit: (status) => writer.record(status) },
     );
     writer.describe({ cgroupPaths: this.#prepared.cgroupPaths });
     return this.#prepared;

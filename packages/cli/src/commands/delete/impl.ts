@@ -1,5 +1,6 @@
 import { isStoreError, openStore } from '@pilotlight/process-store';
 import type { CliContext } from '../../context.ts';
+import { writeWarning } from '../../render/warning.ts';
 import type { DeleteFlags } from './command.ts';
 
 /** Throws what `ProcessStore.delete` throws. */
@@ -10,7 +11,10 @@ export async function deleteOne(
 ): Promise<void> {
   await using store = await openStore(this.root, { create: false });
   try {
-    await store.delete(id, { force });
+    await store.delete(id, {
+      force,
+      onWarning: (warning) => writeWarning(this.host, warning),
+    });
   } catch (error) {
     // What is not there need not be removed: callers clean up with --force after anything.
     if (!force || !isStoreError(error, 'ERR_STORE_NOT_FOUND')) throw error;

@@ -1,6 +1,7 @@
 import { canForkHere, localZygote, type Zygote } from '@pilotlight/init';
 import { openStore } from '@pilotlight/process-store';
 import type { CliContext } from '../../context.ts';
+import { writeWarning } from '../../render/warning.ts';
 import type { RunFlags } from './command.ts';
 import { runDetached } from './run-detached.ts';
 import { runForeground } from './run-foreground.ts';
@@ -22,7 +23,8 @@ export async function run(
   requirePrivilege(this.host.uid);
   await using store = await openStore(this.root, { create: false });
   const zygote = zygoteHere();
-  const request = { ...subject, ...zygote, ...(id === undefined ? {} : { id }) };
+  const onWarning = (warning: Error): void => writeWarning(this.host, warning);
+  const request = { ...subject, ...zygote, onWarning, ...(id === undefined ? {} : { id }) };
   try {
     if (flags.detach) await runDetached(store, request, flags);
     else this.process.exitCode = await runForeground(store, request, flags, this.host);

@@ -2,6 +2,7 @@ import type { LaunchRequest, ProcessStore, StoredProcess } from '@pilotlight/pro
 import type { Host } from '../../context.ts';
 import { exitCodeOfEnd } from '../../exit-code.ts';
 import { TerminalSession } from '../../terminal/terminal-session.ts';
+import { writeWarning } from '../../render/warning.ts';
 import type { RunFlags } from './command.ts';
 import { ForwardedSignals } from './forwarded-signals.ts';
 import { launchWithFiles } from './launch-with-files.ts';
@@ -46,7 +47,7 @@ export async function runForeground(
 /** What the caller wants to know is how the program ended: a record that stays is only told. */
 async function removeRecord(process: StoredProcess, host: Host): Promise<void> {
   try {
-    await process.delete();
+    await process.delete({ onWarning: (warning) => writeWarning(host, warning) });
   } catch (error) {
     const { renderError } = await import('../../render/error.ts');
     host.stderr.write(renderError(error, { colour: false }));

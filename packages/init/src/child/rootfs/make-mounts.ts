@@ -1,125 +1,84 @@
 import type { SyscallError } from '@pilotlight/scm-rights';
-import type { PlannedBind, PlannedFilesystem, PlannedMount } from '../../config/init-config.ts';
-import { MOUNT_ATTR_RDONLY, type PropagationChange } from '../../plan/mount-options.ts';
-import {
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  AT_RECURSIVE,
-  O_PATH,
-  OPEN_TREE_CLOEXEC,
-  OPEN_TREE_CLONE,
-  RESOLVE_IN_ROOT,
-  S_IFDIR,
-  S_IFMT,
-} from '../../syscall/constants.ts';
+import type { PlannedMount } from '../../config/init-config.ts';
+import { MOUNT_ATTR_RDONLY } from '../../plan/mount-options.ts';
+import { AT_EMPTY_PATH } from '../../syscall/constants.ts';
 import type { Syscall } from '../../syscall/syscall.ts';
 import { attempting } from '../step-failure.ts';
+import { type MountPlaces, mountBind, remount } from './mount-bind.ts';
+import { mountFilesystem } from './mount-filesystem.ts';
 import { openMountTarget } from './mount-target.ts';
 
+/** A mount that is to become read-only once it is filled. */
+export type UnsealedMount = { mount: PlannedMount; fd: number };
+
 /**
- * Makes the mounts of the configuration in its order; later ones may lie inside earlier ones. What
- * is to be sealed stays writable until `sealMounts`.
+ * Makes the mounts of the configuration in its order; later ones may lie inside earlier ones.
+ *
+ * @returns those that must stay writable until `sealMounts`
  */
-export function makeMounts(sys: Syscall, root: number, mounts: readonly PlannedMount[]): void {
-  runEach(
-    sys,
-    root,
-    mounts.filter(({ kind }) => kind !== 'seal'),
-  );
-}
-
-/** Makes mounts read-only that had to be filled first. After the pivot: `root` is the new one. */
-export function sealMounts(sys: Syscall, root: number, mounts: readonly PlannedMount[]): void {
-  runEach(
-    sys,
-    root,
-    mounts.filter(({ kind }) => kind === 'seal'),
-  );
-}
-
-function runEach(sys: Syscall, root: number, mounts: readonly PlannedMount[]): void {
-  for (const mount of mounts) {
-    const { index, destination } = mount;
-    attempting(describe(mount), { index, hint: (error) => hintFor(error, mount) }, () => {
-      switch (mount.kind) {
-        case 'filesystem':
-          return mountFilesystem(sys, root, mount);
-        case 'bind':
-          return mountBind(sys, root, mount);
-        case 'symlink':
-          return sys.symlinkat(mount.target, root, destination.slice(1));
-        case 'seal':
-          return sealMount(sys, root, destination);
-      }
-    });
-  }
-}
-
-function mountFilesystem(sys: Syscall, root: number, mount: PlannedFilesystem): void {
-  const context = sys.fsopen(mount.fstype);
-  sys.fsconfigString(context, 'source', mount.source);
-  for (const flag of mount.superblockFlags) sys.fsconfigFlag(context, flag);
-  for (const [key, value] of mount.parameters) {
-    if (value === null) sys.fsconfigFlag(context, key);
-    else sys.fsconfigString(context, key, value);
-  }
-  sys.fsconfigCreate(context, mount.fstype);
-  const tree = sys.fsmount(context, mount.attributes, mount.fstype);
-  sys.close(context);
-  attach(sys, root, tree, mount.destination, 'directory', mount.propagation);
-}
-
-function mountBind(sys: Syscall, root: number, mount: PlannedBind): void {
-  const recursive = mount.recursive ? AT_RECURSIVE : 0;
-  const tree = sys.openTree(
-    AT_FDCWD,
-    mount.source,
-    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive,
-  );
-  // While the clone is attached nowhere: nobody can ever see it with wider attributes.
-  const { attributes, recursiveAttributes } = mount;
-  if (attributes.set !== 0 || attributes.clear !== 0) {
-    sys.mountSetattr(tree, '', AT_EMPTY_PATH, { ...attributes, propagation: 0 });
-  }
-  if (recursiveAttributes.set !== 0 || recursiveAttributes.clear !== 0) {
-    sys.mountSetattr(tree, '', AT_EMPTY_PATH | AT_RECURSIVE, {
-      ...recursiveAttributes,
-      propagation: 0,
-    });
-  }
-  const isDirectory = (sys.statx(tree, '', AT_EMPTY_PATH).mode & S_IFMT) === S_IFDIR;
-  attach(sys, root, tree, mount.destination, isDirectory ? 'directory' : 'file', mount.propagation);
-}
-
-function attach(
+export function makeMounts(
   sys: Syscall,
-  root: number,
-  tree: number,
-  destination: string,
-  kind: 'directory' | 'file',
-  propagation: readonly PropagationChange[],
-): void {
-  const target = openMountTarget(sys, root, destination, kind);
-  sys.moveMount(tree, target, destination);
-  sys.close(target);
-  for (const change of propagation) {
-    sys.mountSetattr(tree, '', AT_EMPTY_PATH | (change.recursive ? AT_RECURSIVE : 0), {
-      set: 0,
-      clear: 0,
-      propagation: change.propagation,
+  places: MountPlaces,
+  mounts: readonly PlannedMount[],
+): UnsealedMount[] {
+  const unsealed: UnsealedMount[] = [];
+  const seals = new Map(
+    mounts.filter(({ kind }) => kind === 'seal').map((seal) => [seal.destination, seal]),
+  );
+  for (const mount of mounts) {
+    if (mount.kind === 'seal') continue;
+    attemptMount(mount, () => {
+      const fd = makeMount(sys, places, mount);
+      if (fd === undefined) return;
+      const seal = seals.get(mount.destination);
+      if (seal?.index === mount.index) unsealed.push({ mount: seal, fd });
+      else sys.close(fd);
     });
   }
-  sys.close(tree);
+  return unsealed;
 }
 
-function sealMount(sys: Syscall, root: number, destination: string): void {
-  const mounted = sys.openat2(root, destination, O_PATH, RESOLVE_IN_ROOT);
-  sys.mountSetattr(mounted, '', AT_EMPTY_PATH, {
-    set: MOUNT_ATTR_RDONLY,
-    clear: 0,
-    propagation: 0,
-  });
-  sys.close(mounted);
+/**
+ * Makes mounts read-only that had to be filled first, and closes them. Each by its own
+ * descriptor: whatever lies on its path by now, nothing else is meant.
+ */
+export function sealMounts(sys: Syscall, unsealed: readonly UnsealedMount[]): void {
+  for (const { mount, fd } of unsealed) {
+    attemptMount(mount, () => {
+      const change = { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 };
+      sys.mountSetattr(fd, '', AT_EMPTY_PATH, change);
+      sys.close(fd);
+    });
+  }
+}
+
+function makeMount(sys: Syscall, places: MountPlaces, mount: PlannedMount): number | undefined {
+  switch (mount.kind) {
+    case 'filesystem':
+      return mountFilesystem(sys, places.root, mount);
+    case 'bind':
+      return mountBind(sys, places, mount);
+    case 'remount':
+      return remount(sys, places.root, mount);
+    case 'symlink':
+      makeLink(sys, places.root, mount.destination, mount.target);
+      return undefined;
+    case 'seal':
+      return undefined;
+  }
+}
+
+/** In the directory by its descriptor: a path would follow links on the way, out of the root. */
+function makeLink(sys: Syscall, root: number, path: string, target: string): void {
+  const slash = path.lastIndexOf('/');
+  const { fd } = openMountTarget(sys, root, path.slice(0, slash) || '/', 'directory');
+  sys.symlinkat(target, fd, path.slice(slash + 1));
+  sys.close(fd);
+}
+
+function attemptMount(mount: PlannedMount, action: () => void): void {
+  const { index } = mount;
+  attempting(describe(mount), { index, hint: (error) => hintFor(error, mount) }, action);
 }
 
 function describe(mount: PlannedMount): string {
@@ -127,25 +86,39 @@ function describe(mount: PlannedMount): string {
 }
 
 function attemptOf(mount: PlannedMount): string {
-  if (mount.kind === 'filesystem') return `mount ${mount.fstype}`;
-  if (mount.kind === 'bind') return `bind ${mount.source}`;
-  return mount.kind === 'symlink' ? `link to ${mount.target}` : 'make the mount read-only';
+  switch (mount.kind) {
+    case 'filesystem':
+      return `mount ${mount.fstype}`;
+    case 'bind':
+      return `bind ${mount.source}`;
+    case 'remount':
+      return 'change the mount';
+    case 'symlink':
+      return `link to ${mount.target}`;
+    case 'seal':
+      return 'make the mount read-only';
+  }
 }
 
 function hintFor({ code, syscall }: SyscallError, mount: PlannedMount): string | undefined {
+  const { destination, index } = mount;
   if (code === 'ENOENT' && mount.kind === 'bind') {
-    return `Create ${mount.source} on the host, or correct mounts[${mount.index}].source.`;
+    return `Create ${mount.source} on the host, or correct mounts[${index}].source.`;
   }
-  if (code === 'EROFS') {
-    return `Create ${mount.destination} in the root file system: it is read-only here.`;
-  }
+  if (code === 'EROFS')
+    return `Create ${destination} in the root file system: it is read-only here.`;
   if (code === 'ENODEV') return 'The kernel does not know this file system; see /proc/filesystems.';
+  if (code === 'ELOOP' && mount.kind === 'filesystem' && mount.noLinks === true) {
+    return `${destination} in the root file system must be an ordinary directory, and no link on the way there.`;
+  }
+  if (code === 'ELOOP')
+    return `Links on the way to ${destination} in the root file system go in a circle.`;
+  if (code === 'EINVAL' && mount.kind === 'remount') {
+    return `Nothing is mounted at ${destination} by an earlier entry of mounts.`;
+  }
   // move_mount(2) says EINVAL where mount(2) says ENOTDIR.
   if (code === 'ENOTDIR' || (code === 'EINVAL' && syscall === 'move_mount')) {
-    return `${mount.destination} in the root file system and what is mounted there must both be directories, or both files.`;
-  }
-  if (code === 'EEXIST') {
-    return `On the way to ${mount.destination} the root file system has a link that leads nowhere inside it: make its target, or remove it.`;
+    return `${destination} in the root file system and what is mounted there must both be directories, or both files.`;
   }
   return undefined;
 }

@@ -1,61 +1,143 @@
-import { isSyscallError } from '@pilotlight/scm-rights';
-import { O_PATH, RESOLVE_IN_ROOT } from '../../syscall/constants.ts';
+import { isSyscallError, syscallError } from '@pilotlight/scm-rights';
+import { procDestination } from '../../plan/proc-destination.ts';
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS } from '../../syscall/constants.ts';
 import type { Syscall } from '../../syscall/syscall.ts';
 
+/** A file inside the root, and the one path without links that leads to it. */
+export type Place = {
+  /** An O_PATH descriptor. */
+  fd: number;
+  /** Absolute, from the root. */
+  path: string;
+  /** It was not there before. */
+  made: boolean;
+};
+
+const ELOOP = 40;
+/** As many links as the kernel follows, path_resolution(7). */
+const maxLinks = 40;
+/** How often a name may turn out to be something else than a moment before. */
+const maxSurprises = 100;
+
 /**
- * Opens the place of a mount inside the root, made if it is missing.
+ * Opens the place of a mount inside the root, made if it is missing. `made` tells whether it was.
  *
- * Links are followed, but never out of the root: the kernel resolves the whole path against the
- * root's descriptor (openat2 with RESOLVE_IN_ROOT), so there is no moment between a check and the
- * mount in which a link could be swapped (CVE-2021-30465).
- *
- * @returns an O_PATH descriptor
+ * @throws Error when links of the image lead to the root itself or into /proc, where the
+ *   configuration did not say the mount goes
  */
 export function openMountTarget(
   sys: Syscall,
   root: number,
   destination: string,
   kind: 'directory' | 'file',
-): number {
-  const names = destination.split('/').filter((name) => name !== '');
-  const whole = openInRoot(sys, root, names.join('/') || '.');
-  if (whole !== undefined) return whole;
+): Place {
+  const place = openPlace(sys, root, destination, kind);
+  if (place.path === destination || isAllowed(place.path, destination)) return place;
+  throw new Error(`links in the root file system lead ${destination} to ${place.path}`);
+}
 
-  let parent = root;
-  for (const [depth, name] of names.entries()) {
-    const path = names.slice(0, depth + 1).join('/');
-    let next = openInRoot(sys, root, path);
-    if (next === undefined) {
-      const isFile = depth === names.length - 1 && kind === 'file';
-      next = makeAndOpen(sys, root, path, () => {
-        if (isFile) sys.close(sys.createFile(parent, name, 0o755));
-        else sys.mkdirat(parent, name, 0o755);
-      });
+/** The plan has looked at the destination; what links make of it only shows here (CVE-2023-27561). */
+function isAllowed(path: string, destination: string): boolean {
+  if (path === '/') return destination === '/';
+  return procDestination(path) === 'outside' || procDestination(destination) === 'replaceable';
+}
+
+/**
+ * Opens a path inside the root, made if it is missing.
+ *
+ * Links are followed, but never out of the root, and there is no moment between a check and a use
+ * in which one could be swapped (CVE-2021-30465): a path without links is opened at once, by the
+ * kernel and against the root's descriptor; else each name is opened by itself, in the directory
+ * opened before it, and the text of a link is followed from here.
+ */
+export function openPlace(
+  sys: Syscall,
+  root: number,
+  path: string,
+  kind: 'directory' | 'file',
+): Place {
+  const names = namesOf(path);
+  const whole = openPlain(sys, root, names.join('/') || '.');
+  if (typeof whole === 'number') return { fd: whole, path: `/${names.join('/')}`, made: false };
+  return walk(sys, root, names, kind);
+}
+
+type Step = { fd: number; name: string };
+
+function walk(sys: Syscall, root: number, names: string[], kind: 'directory' | 'file'): Place {
+  const steps: Step[] = [];
+  const pending = [...names];
+  const current = (): number => steps.at(-1)?.fd ?? root;
+  let links = 0;
+  let surprises = 0;
+  let made = false;
+  for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
+    if (name === '..') {
+      const left = steps.pop();
+      if (left !== undefined) sys.close(left.fd);
+      continue;
     }
-    if (parent !== root) sys.close(parent);
-    parent = next;
+    const opened = openPlain(sys, current(), name);
+    if (typeof opened === 'number') {
+      steps.push({ fd: opened, name });
+      continue;
+    }
+    // Never for ever: somebody may be swapping names all the time.
+    if (++surprises > maxSurprises) throw syscallError(ELOOP, 'openat2', name);
+    if (opened === 'missing') {
+      made = pending.length === 0;
+      make(sys, current(), name, made && kind === 'file' ? 'file' : 'directory');
+      pending.unshift(name);
+      continue;
+    }
+    const target = readLink(sys, current(), name);
+    if (target === undefined) pending.unshift(name);
+    else {
+      if (++links > maxLinks) throw syscallError(ELOOP, 'readlinkat', name);
+      if (target.startsWith('/')) for (const { fd } of steps.splice(0)) sys.close(fd);
+      pending.unshift(...namesOf(target));
+    }
   }
-  return parent;
+  const path = steps.map(({ name }) => name).join('/');
+  const last = steps.pop();
+  for (const { fd } of steps) sys.close(fd);
+  if (last !== undefined && links === 0) return { fd: last.fd, path: `/${path}`, made };
+  // Once more and at once: a directory may have been moved out of the root on the way.
+  if (last !== undefined) sys.close(last.fd);
+  const fd = sys.openat2(root, path || '.', O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+  return { fd, path: `/${path}`, made };
 }
 
-/** EEXIST: another launch on the same root was faster, or a link is there that leads nowhere inside it. */
-function makeAndOpen(sys: Syscall, root: number, path: string, make: () => void): number {
+/** Another launch on the same root may be faster: what is there then is looked at again. */
+function make(sys: Syscall, parent: number, name: string, kind: 'directory' | 'file'): void {
   try {
-    make();
+    if (kind === 'file') sys.close(sys.createFile(parent, name, 0o755));
+    else sys.mkdirat(parent, name, 0o755);
   } catch (error) {
-    const made = isSyscallError(error, 'EEXIST') ? openInRoot(sys, root, path) : undefined;
-    if (made === undefined) throw error;
-    return made;
+    if (!isSyscallError(error, 'EEXIST')) throw error;
   }
-  return sys.openat2(root, path, O_PATH, RESOLVE_IN_ROOT);
 }
 
-/** An O_PATH descriptor, or `undefined` where nothing is. */
-export function openInRoot(sys: Syscall, root: number, path: string): number | undefined {
+function readLink(sys: Syscall, parent: number, name: string): string | undefined {
   try {
-    return sys.openat2(root, path, O_PATH, RESOLVE_IN_ROOT);
+    return sys.readlinkat(parent, name);
   } catch (error) {
-    if (isSyscallError(error, 'ENOENT')) return undefined;
+    // Not a link any more, or gone.
+    if (isSyscallError(error, 'EINVAL') || isSyscallError(error, 'ENOENT')) return undefined;
     throw error;
   }
 }
+
+/** A descriptor, unless nothing is there or a link is on the way. */
+function openPlain(sys: Syscall, root: number, path: string): number | 'missing' | 'link' {
+  try {
+    return sys.openat2(root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+  } catch (error) {
+    if (isSyscallError(error, 'ENOENT')) return 'missing';
+    if (isSyscallError(error, 'ELOOP')) return 'link';
+    throw error;
+  }
+}
+
+const namesOf = (path: string): string[] =>
+  path.split('/').filter((name) => name !== '' && name !== '.');

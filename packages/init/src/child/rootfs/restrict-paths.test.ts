@@ -1,6 +1,6 @@
 import { syscallError } from '@pilotlight/scm-rights';
 import { describe, expect, it } from 'vitest';
-import { S_IFCHR, S_IFDIR, S_IFREG } from '../../syscall/constants.ts';
+import { S_IFCHR, S_IFREG } from '../../syscall/constants.ts';
 import { createRecordingSyscall, type RecordingSyscall } from '../../syscall/recording.ts';
 import { makePathsReadonly, maskPaths, requireNullDevice } from './restrict-paths.ts';
 
@@ -16,14 +16,29 @@ function withFile(mode: number, device = nullDevice): RecordingSyscall {
 const namesOf = (sys: RecordingSyscall): string[] => sys.calls.map(({ name }) => name);
 
 describe('maskPaths', () => {
-  it('maskPaths hides a file behind the null device and a directory behind an empty file system', () => {
-    const file = withFile(S_IFREG);
-    maskPaths(file, ['/proc/kcore']);
-    expect(namesOf(file)).toEqual(['openat2', 'openTree', 'moveMount', 'close', 'close']);
-    const directory = withFile(S_IFDIR);
-    maskPaths(directory, ['/proc/acpi']);
-    expect(namesOf(directory)).toContain('fsmount');
-    expect(namesOf(directory)).not.toContain('openTree');
+  it('maskPaths hides files behind the null device, at which it looks once', () => {
+    const sys = createRecordingSyscall({ files: ['/proc/kcore', '/proc/keys'] });
+    maskPaths(sys, ['/proc/kcore', '/proc/keys']);
+    const each = ['openTree', 'moveMount', 'close', 'close'];
+    expect(namesOf(sys)).toEqual([
+      ...['openat2', 'statx', 'openat2', 'statx', ...each],
+      ...['openat2', 'statx', ...each],
+      'close',
+    ]);
+  });
+
+  it('maskPaths hides directories behind clones of one empty file system', () => {
+    const sys = createRecordingSyscall();
+    maskPaths(sys, ['/proc/acpi', '/proc/scsi', '/sys/firmware']);
+    const names = namesOf(sys);
+    expect(names.filter((name) => name === 'fsmount')).toHaveLength(1);
+    expect(names.filter((name) => name === 'moveMount')).toHaveLength(3);
+    // Attached before it is cloned.
+    expect(names.indexOf('moveMount')).toBeLessThan(names.indexOf('openTree'));
+    const opened = names.filter((name) =>
+      ['openat2', 'openTree', 'fsmount', 'fsopen'].includes(name),
+    );
+    expect(names.filter((name) => name === 'close')).toHaveLength(opened.length);
   });
 
   it('maskPaths refuses a /dev/null that is something else', () => {

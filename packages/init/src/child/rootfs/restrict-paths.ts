@@ -40,18 +40,27 @@ export function makePathsReadonly(sys: Syscall, paths: readonly string[]): void 
 
 /** Hides each path: a directory behind an empty tmpfs, a file behind /dev/null. */
 export function maskPaths(sys: Syscall, paths: readonly string[]): void {
+  const masks: Masks = {};
   for (const [index, path] of paths.entries()) {
     attempting(`mask ${path} (linux.maskedPaths[${index}])`, { index }, () => {
       const place = openIfPresent(sys, path);
       if (place === undefined) return;
       const isDirectory = (sys.statx(place, '', AT_EMPTY_PATH).mode & S_IFMT) === S_IFDIR;
-      const mask = isDirectory ? emptyDirectory(sys) : nullDevice(sys);
+      const mask = isDirectory ? emptyDirectory(sys, masks) : nullDevice(sys, masks);
       sys.moveMount(mask, place, path);
-      sys.close(mask);
       sys.close(place);
+      // The first of its kind is cloned for the others, now that it is attached: kernels before
+      // 6.15 clone nothing else.
+      if (isDirectory && masks.directory === undefined) masks.directory = mask;
+      else sys.close(mask);
     });
   }
+  if (masks.directory !== undefined) sys.close(masks.directory);
+  if (masks.file !== undefined) sys.close(masks.file);
 }
+
+/** One file system for all directories, and one look at /dev/null for all files. */
+type Masks = { directory?: number; file?: number };
 
 function openIfPresent(sys: Syscall, path: string): number | undefined {
   try {
@@ -62,7 +71,10 @@ function openIfPresent(sys: Syscall, path: string): number | undefined {
   }
 }
 
-function emptyDirectory(sys: Syscall): number {
+const clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+
+function emptyDirectory(sys: Syscall, { directory }: Masks): number {
+  if (directory !== undefined) return sys.openTree(directory, '', clone);
   const context = sys.fsopen('tmpfs');
   sys.fsconfigString(context, 'source', 'tmpfs');
   sys.fsconfigFlag(context, 'ro');
@@ -73,10 +85,13 @@ function emptyDirectory(sys: Syscall): number {
 }
 
 /** A mount of the container's /dev/null, once it is certain that it is that device (CVE-2025-31133). */
-function nullDevice(sys: Syscall): number {
-  const tree = sys.openTree(AT_FDCWD, '/dev/null', OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-  requireNullDevice(sys, tree);
-  return tree;
+function nullDevice(sys: Syscall, masks: Masks): number {
+  if (masks.file === undefined) {
+    const file = sys.openat2(AT_FDCWD, '/dev/null', O_PATH, 0);
+    requireNullDevice(sys, file);
+    masks.file = file;
+  }
+  return sys.openTree(masks.file, '', clone);
 }
 
 /** @throws Error when the descriptor is anything but the character device 1:3 */

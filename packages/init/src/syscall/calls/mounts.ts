@@ -14,10 +14,15 @@ import {
 // fsconfig(2)
 const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_SET_FD = 5;
 const FSCONFIG_CMD_CREATE = 6;
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;
 const MOVE_MOUNT_EMPTY_PATHS = 0x4 | 0x40;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_ATTR_MOUNT_ROOT = 0x2000n;
+/** struct statfs is 120 bytes on both architectures; f_type comes first. */
+const STATFS_BYTES = 120;
 
 export type MountAttributes = {
   set: number;
@@ -34,10 +39,19 @@ export interface MountCalls {
   fsopen(fstype: string): number;
   fsconfigFlag(fd: number, key: string): void;
   fsconfigString(fd: number, key: string, value: string): void;
+  /** FSCONFIG_SET_FD: a file or directory by its descriptor, which may be an O_PATH one. */
+  fsconfigFd(fd: number, key: string, value: number, path: string): void;
   fsconfigCreate(fd: number, fstype: string): void;
   fsmount(fd: number, attributes: number, fstype: string): number;
   umount2(path: string, flags: number): void;
   pivotRoot(newRoot: string, putOld: string): void;
+  chroot(path: string): void;
+  /** mount(2) on ".", for what fsconfig(2) does not take; `flags` and `data` as mount(2) has them. */
+  mountOnWorkingDirectory(source: string, fstype: string, flags: number, data: string): void;
+  /** Whether the descriptor is the root of a mount; statx(2), STATX_ATTR_MOUNT_ROOT, Linux 5.8. */
+  isMountRoot(fd: number): boolean;
+  /** f_type of fstatfs(2). */
+  filesystemType(fd: number, path: string): number;
 }
 
 export function mountCalls({ libc, raw, integers, atPath, check, chunk }: Kernel): MountCalls {
@@ -48,6 +62,13 @@ export function mountCalls({ libc, raw, integers, atPath, check, chunk }: Kernel
   const read = libc.func('read', 'long', ['int', 'void *', 'size_t']);
   const umount2 = libc.func('umount2', 'int', ['str', 'int']);
 
+  const chroot = libc.func('chroot', 'int', ['str']);
+  const mount = libc.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
+  const statx = libc.func('statx', 'int', ['int', 'str', 'int', 'uint', 'void *']);
+  const fstatfs = libc.func('fstatfs', 'int', ['int', 'void *']);
+
+  const statxBuffer = Buffer.alloc(256);
+  const statfsBuffer = Buffer.alloc(STATFS_BYTES);
   const mountAttr = new BigUint64Array(4);
   const mountAttrAddress = libc.address(mountAttr);
 
@@ -107,12 +128,25 @@ export function mountCalls({ libc, raw, integers, atPath, check, chunk }: Kernel
     fsconfigFlag: (fd, key) => fsconfigCheck(fd, key, FSCONFIG_SET_FLAG, key, null, 0),
     fsconfigString: (fd, key, value) =>
       fsconfigCheck(fd, `${key}=${value}`, FSCONFIG_SET_STRING, key, value, 0),
+    fsconfigFd: (fd, key, value, name) =>
+      fsconfigCheck(fd, `${key}=${name}`, FSCONFIG_SET_FD, key, null, value),
     fsconfigCreate: (fd, fstype) => fsconfigCheck(fd, fstype, FSCONFIG_CMD_CREATE, null, null, 0),
     fsmount: (fd, attributes, fstype) =>
       check('fsmount', fstype, integers, SYS_fsmount, fd, FSMOUNT_CLOEXEC, attributes, 0, 0),
     umount2: (name, flags) => void check('umount2', name, umount2, name, flags),
     pivotRoot(newRoot, putOld) {
       check('pivot_root', newRoot, twoPaths, SYS_pivot_root, newRoot, putOld, 0, 0, 0);
+    },
+    chroot: (name) => void check('chroot', name, chroot, name),
+    mountOnWorkingDirectory: (source, fstype, flags, data) =>
+      void check('mount', source, mount, source, '.', fstype, flags, data),
+    isMountRoot(fd) {
+      check('statx', fd, statx, fd, '', AT_EMPTY_PATH, 0, statxBuffer);
+      return (statxBuffer.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n;
+    },
+    filesystemType(fd, name) {
+      check('fstatfs', name, fstatfs, fd, statfsBuffer);
+      return statfsBuffer.readUInt32LE(0);
     },
   };
 }

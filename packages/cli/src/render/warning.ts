@@ -1,0 +1,6 @@
+import type { Host } from '../context.ts';
+
+/** Tells of something that went wrong and changed nothing, such as a `poststop` hook that failed. */
+export function writeWarning(host: Host, warning: Error): void {
+  host.stderr.write(`pilotlight: warning: ${warning.message}\n`);
+}

@@ -1,0 +1,117 @@
+import { basename, join } from 'node:path';
+import { relative } from 'node:path/posix';
+import type { Hierarchy } from '../cgroup/hierarchies.ts';
+import type { CgroupPlan } from '../cgroup/plan-cgroup.ts';
+import type { FilesystemParameter, PlannedMount } from '../config/init-config.ts';
+import { MOUNT_ATTR_RDONLY, type MountOptions } from './mount-options.ts';
+
+export type CgroupMountContext = {
+  hierarchies: readonly Hierarchy[];
+  cgroup: CgroupPlan | undefined;
+  cgroupNamespace: boolean;
+};
+
+const RDONLY_OFF = ~MOUNT_ATTR_RDONLY;
+
+/**
+ * What `type: cgroup` means depends on the host. On v2 it is the one hierarchy. On v1 it is a
+ * tmpfs with a directory for each hierarchy, links for those that share one, sealed at the end;
+ * of a hybrid host these are its v1 hierarchies, and `type: cgroup2` is the other one. Without a
+ * cgroup namespace each is a bind of the container's own cgroup, never the host's whole tree.
+ */
+export function planCgroupMount(
+  type: 'cgroup' | 'cgroup2',
+  index: number,
+  destination: string,
+  options: MountOptions,
+  context: CgroupMountContext,
+): PlannedMount[] {
+  const v1 = context.hierarchies.filter((hierarchy) => hierarchy.version === 1);
+  if (v1.length === 0 || type === 'cgroup2') {
+    return [planOneHierarchy('', index, destination, options, context)];
+  }
+  const readonly = (options.attributes.set & MOUNT_ATTR_RDONLY) !== 0;
+  const directory: PlannedMount = {
+    kind: 'filesystem',
+    index,
+    destination,
+    fstype: 'tmpfs',
+    source: 'tmpfs',
+    attributes: (options.attributes.set | options.recursiveAttributes.set) & RDONLY_OFF,
+    superblockFlags: [],
+    parameters: [['mode', '755']],
+    propagation: [],
+  };
+  const hierarchies = v1.map(({ controllers, mountpoint }) =>
+    planOneHierarchy(controllers, index, join(destination, basename(mountpoint)), options, context),
+  );
+  const links = v1.flatMap(({ controllers, mountpoint }) =>
+    linksTo(basename(mountpoint), controllers).map((name): PlannedMount => ({
+      kind: 'symlink',
+      index,
+      destination: join(destination, name),
+      target: basename(mountpoint),
+    })),
+  );
+  return [
+    directory,
+    ...hierarchies,
+    ...links,
+    ...(readonly ? [{ kind: 'seal', index, destination } satisfies PlannedMount] : []),
+  ];
+}
+
+/** The controllers that share a directory of another name. */
+function linksTo(name: string, controllers: string): string[] {
+  if (!controllers.includes(',')) return [];
+  return controllers
+    .split(',')
+    .filter((controller) => controller !== name && !controller.startsWith('name='));
+}
+
+function planOneHierarchy(
+  controllers: string,
+  index: number,
+  destination: string,
+  options: MountOptions,
+  context: CgroupMountContext,
+): PlannedMount {
+  const hierarchy = context.hierarchies.find((each) => each.controllers === controllers);
+  if (context.cgroupNamespace || hierarchy === undefined) {
+    return {
+      kind: 'filesystem',
+      index,
+      destination,
+      fstype: controllers === '' ? 'cgroup2' : 'cgroup',
+      source: 'cgroup',
+      attributes: options.attributes.set | options.recursiveAttributes.set,
+      // The super block is the host's: only the mount may become read-only.
+      superblockFlags: [],
+      parameters:
+        controllers === '' ? [] : controllers.split(',').map((name) => hierarchyParameter(name)),
+      propagation: options.propagation,
+    };
+  }
+  const own = context.cgroup?.directories.find(
+    (directory) => directory.controllers === controllers,
+  );
+  return {
+    kind: 'bind',
+    index,
+    destination,
+    source: own?.path ?? ownPathOf(hierarchy),
+    recursive: false,
+    attributes: options.attributes,
+    recursiveAttributes: options.recursiveAttributes,
+    propagation: options.propagation,
+  };
+}
+
+/** Where a container stands that gets no cgroup of its own: with the process that launches it. */
+function ownPathOf({ mountpoint, root, ownPath }: Hierarchy): string {
+  const belowMount = relative(root, ownPath);
+  return belowMount.startsWith('..') ? mountpoint : join(mountpoint, belowMount);
+}
+
+const hierarchyParameter = (name: string): FilesystemParameter =>
+  name.startsWith('name=') ? ['name', name.slice('name='.length)] : [name, null];

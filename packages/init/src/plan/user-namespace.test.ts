@@ -1,0 +1,115 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { OciSpec } from '../config/oci-spec.ts';
+import type { OciIdMapping } from '../config/spec/namespaces.ts';
+import { stockSpec } from '../config/stock-spec.ts';
+import { InvalidConfigError } from '../errors.ts';
+import { planNamespaces } from './namespaces.ts';
+import { formatIdMap, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
+
+const root = { uid: 0, gid: 0 };
+const user = { uid: 1000, gid: 1000 };
+const own = (hostID: number): OciIdMapping[] => [{ containerID: 0, hostID, size: 1 }];
+const range: OciIdMapping[] = [
+  { containerID: 0, hostID: 1000, size: 1 },
+  { containerID: 1, hostID: 100_000, size: 65_536 },
+];
+
+function plan(
+  uidMappings: OciIdMapping[],
+  gidMappings: OciIdMapping[],
+  launcher = root,
+  change: (spec: OciSpec) => void = () => {},
+): PlannedIdMaps | undefined {
+  const spec = stockSpec();
+  spec.linux!.namespaces!.push({ type: 'user' });
+  spec.linux!.uidMappings = uidMappings;
+  spec.linux!.gidMappings = gidMappings;
+  change(spec);
+  return planIdMaps(spec, planNamespaces(spec), launcher);
+}
+
+describe('planIdMaps', () => {
+  it.each([
+    ['the launcher, who may', range, root, 'privileged'],
+    ['the launcher, its own id', own(1000), user, 'own'],
+    ['the helpers, a range', range, user, 'helpers'],
+    ['the helpers, the id of another', own(1001), user, 'helpers'],
+  ])('planIdMaps lets the maps be written by %s', (_, mappings, launcher, writtenBy) => {
+    expect(plan(mappings, mappings, launcher)).toEqual({
+      uidMappings: mappings,
+      gidMappings: mappings,
+      writtenBy,
+    });
+  });
+
+  it('planIdMaps makes none where there is no new user namespace', () => {
+    const withoutNew = (path?: string): unknown =>
+      plan(range, range, root, (spec) => {
+        spec.linux!.namespaces!.pop();
+        if (path !== undefined) spec.linux!.namespaces!.push({ type: 'user', path });
+      });
+    expect(withoutNew('/proc/1/ns/user')).toBeUndefined();
+    expect(() => withoutNew()).toThrow(/linux\.uidMappings: there is no user namespace/);
+  });
+
+  it.each<[string, OciIdMapping[], RegExp]>([
+    ['no root', [{ containerID: 1, hostID: 1, size: 1 }], /must map the id 0/],
+    ['nothing', [], /must map the id 0/],
+    [
+      'ids that are mapped twice',
+      [
+        { containerID: 0, hostID: 0, size: 10 },
+        { containerID: 9, hostID: 100, size: 1 },
+      ],
+      /\[0\]: the range of containerID overlaps/,
+    ],
+    [
+      'host ids that are mapped twice',
+      [
+        { containerID: 0, hostID: 5, size: 1 },
+        { containerID: 1, hostID: 0, size: 6 },
+      ],
+      /\[1\]: the range of hostID overlaps/,
+    ],
+    [
+      'ids beyond 32 bits',
+      [{ containerID: 0, hostID: 0xffff_fff0, size: 0x10 }],
+      /hostID leaves 32 bits/,
+    ],
+  ])('planIdMaps refuses %s', (_, mappings, message) => {
+    for (const [uid, gid] of [
+      [mappings, own(0)],
+      [own(0), mappings],
+    ] as const) {
+      expect(() => plan(uid, gid)).toThrow(InvalidConfigError);
+      expect(() => plan(uid, gid)).toThrow(message);
+    }
+  });
+
+  it('planIdMaps refuses additional groups where the kernel would', () => {
+    const withGroups = (spec: OciSpec): void => {
+      spec.process.user = { additionalGids: [5] };
+    };
+    expect(() => plan(own(1000), own(1000), user, withGroups)).toThrow(/additionalGids/);
+    expect(plan(range, range, user, withGroups)?.writtenBy).toBe('helpers');
+  });
+});
+
+describe('formatIdMap', () => {
+  it('formatIdMap writes the line of each mapping, as the kernel reads it', () => {
+    const mapping = fc.record({ containerID: fc.nat(), hostID: fc.nat(), size: fc.nat() });
+    fc.assert(
+      fc.property(fc.array(mapping), (mappings) => {
+        const lines = formatIdMap(mappings).split('\n');
+        expect(lines.pop()).toBe('');
+        expect(
+          lines.map((line) => {
+            const [containerID, hostID, size] = line.split(' ').map(Number);
+            return { containerID, hostID, size };
+          }),
+        ).toEqual(mappings);
+      }),
+    );
+  });
+});
