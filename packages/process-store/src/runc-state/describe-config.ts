@@ -42,9 +42,6 @@ const noHooks = {
   startContainer: null,
 };
 
-/** 0666. */
-const DEVICE_MODE = 0o666;
-
 /**
  * A launched specification as the configuration that runc 1.1.5 keeps, members in its order.
  *
@@ -89,17 +86,19 @@ export function describeConfig(spec: OciSpec, bundle: string, plan: LaunchPlan):
   };
 }
 
-function describeDevice({ name, major, minor }: LaunchPlan['init']['devices'][number]): RuncDevice {
+/** Those of every container, which are character devices: `linux.devices` cannot be told yet. */
+function describeDevice(device: LaunchPlan['init']['devices'][number]): RuncDevice {
+  const { path, major, minor, mode, uid, gid } = device;
   return {
     type: 'c'.charCodeAt(0),
     major,
     minor,
     permissions: 'rwm',
     allow: true,
-    path: `/dev/${name}`,
-    file_mode: DEVICE_MODE,
-    uid: 0,
-    gid: 0,
+    path,
+    file_mode: mode,
+    uid,
+    gid,
   };
 }
 
