@@ -14,6 +14,18 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
           what: `Begin a session of its own, and set oom_score_adj to ${oomScoreAdj}.`,
           field: 'process.oomScoreAdj',
         },
+  'time namespace': () => ({
+    what: 'Make a time namespace with the clocks of the configuration.',
+    field: 'linux.timeOffsets',
+  }),
+  namespaces: ({ joins }) => ({
+    what: `Join ${joins.map(({ name }) => name).join(', ')}.`,
+    field: 'linux.namespaces',
+  }),
+  'user namespace': ({ becomeRoot }) =>
+    becomeRoot
+      ? { what: 'Become the root of the user namespace.', field: 'linux.namespaces' }
+      : { what: 'Close itself to ptrace(2).' },
   keyring: ({ keyring }) => ({ what: `Join the new session keyring ${keyring}.` }),
   'cgroup namespace': () => ({
     what: 'Make a cgroup namespace whose root is the cgroup of the container.',
@@ -27,7 +39,12 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     field: 'linux.devices',
   }),
   hooks: () => ({ what: 'Let the parent run hooks, and wait for it.', field: 'hooks' }),
+  createContainer: ({ hooks }) => hookSentence('createContainer', hooks?.createContainer),
   pivot: () => ({ what: 'Make the root the root of the mount namespace; drop the old one.' }),
+  'make working directory': ({ cwd }) => ({
+    what: `Make ${cwd} where it is missing.`,
+    field: 'process.cwd',
+  }),
   streams: ({ console }) =>
     console === undefined
       ? { what: 'Make the standard streams fit for the program.' }
@@ -58,6 +75,7 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     what: `Become user ${user.uid}:${user.gid} with the capabilities of the configuration${noNewPrivileges ? ', and never get more' : ''}.`,
     field: 'process.user',
   }),
+  startContainer: ({ hooks }) => hookSentence('startContainer', hooks?.startContainer),
   exec: ({ args }) => ({ what: `Run ${JSON.stringify(args[0])}.`, field: 'process.args' }),
 };
 
@@ -68,8 +86,21 @@ export function stageSentence(name: string, config: InitConfig): StageSentence {
 /** Whether a stage has a sentence of its own. */
 export const hasSentence = (name: string): boolean => name in sentences;
 
-export function mountSentence(mount: PlannedMount): StageSentence {
-  return { what: `${actionOf(mount)} ${mount.destination}.`, field: `mounts[${mount.index}]` };
+/** Of one kind of hooks, whoever runs them. */
+export function hookSentence(kind: string, hooks: readonly { path: string }[] = []): StageSentence {
+  const paths = hooks.map(({ path }) => path).join(', ');
+  return { what: `Run the ${kind} hooks: ${paths}.`, field: `hooks.${kind}` };
+}
+
+/** Of one entry of `mounts`, which may become several mounts and links. */
+export function mountSentence([first, ...more]: readonly PlannedMount[]): StageSentence {
+  if (first === undefined) return { what: 'Mount nothing.' };
+  const others = more.filter(({ kind }) => kind !== 'seal').length;
+  const inside = others === 0 ? '' : `, with ${others} mounts and links inside`;
+  return {
+    what: `${actionOf(first)} ${first.destination}${inside}.`,
+    field: `mounts[${first.index}]`,
+  };
 }
 
 function actionOf(mount: PlannedMount): string {
@@ -78,9 +109,11 @@ function actionOf(mount: PlannedMount): string {
       return `Mount ${mount.fstype} at`;
     case 'bind':
       return `Bind ${mount.source} at`;
+    case 'remount':
+      return 'Change the mount at';
     case 'symlink':
       return `Make a link to ${mount.target} at`;
     default:
-      return `Mount (${mount.kind}) at`;
+      return 'Make read-only what is at';
   }
 }
