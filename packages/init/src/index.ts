@@ -58,6 +58,7 @@ export {
   type PreparedLaunch,
 } from './parent/launch.ts';
 export { type PoststopOptions, runPoststopHooks } from './parent/hooks/poststop.ts';
+export type { LaunchedProcess, Output } from './parent/launched-process.ts';
 export type {
   LaunchAbortEvent,
   LaunchEndEvent,
@@ -65,7 +66,6 @@ export type {
   LaunchPhaseEvent,
   LaunchStartEvent,
 } from './parent/launch-channels.ts';
-export type { LaunchedProcess, Output } from './parent/launched-process.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
 export type { TranscriptSink } from './parent/transcript.ts';

@@ -27,9 +27,9 @@ import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
+import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
-import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
 import { openNamespaces } from './open-namespaces.ts';
 import { sendConfig } from './send-config.ts';
@@ -293,7 +293,14 @@ export class Launching {
 
   get #hookOptions(): { signal: AbortSignal | undefined; defaultTimeoutMs: number } {
     const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
-    return { signal: this.#callerSignal, defaultTimeoutMs: launchTimeoutMs };
+    return { signal: this.#callersSignal, defaultTimeoutMs: launchTimeoutMs };
+  }
+
+  /** Aborted when the caller wants the launch to end. */
+  get #callersSignal(): AbortSignal | undefined {
+    const { signal, launchSignal } = this.#options;
+    if (signal === undefined || launchSignal === undefined) return signal ?? launchSignal;
+    return AbortSignal.any([signal, launchSignal]);
   }
 
   async #answer(type: SyncType): Promise<void> {
@@ -363,15 +370,8 @@ export class Launching {
     const timeout = AbortSignal.timeout(
       Math.min(launchTimeoutMs + totalTimeoutMs(childHooks), longestTimeoutMs),
     );
-    const callers = this.#callerSignal;
+    const callers = this.#callersSignal;
     return callers === undefined ? timeout : AbortSignal.any([callers, timeout]);
-  }
-
-  /** Either of those that end a launch. */
-  get #callerSignal(): AbortSignal | undefined {
-    const { signal, launchSignal } = this.#options;
-    if (signal === undefined || launchSignal === undefined) return signal ?? launchSignal;
-    return AbortSignal.any([signal, launchSignal]);
   }
 
   #kill(): void {
