@@ -511,7 +511,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
       withHooks(changed, { [kind]: [shell(`sleep ${mark}; true`)] }),
     );
     const error = await failureOf(() =>
-      launch({ id: newId(), spec, bundle: bundle.path }, { timeoutMs: 1000 }),
+      launch({ id: newId(), spec, bundle: bundle.path }, { launchTimeoutMs: 1000 }),
     );
     expect(isLaunchError(error)).toBe(true);
     expect((error as Error).message).toMatch(
@@ -531,7 +531,7 @@ describe.skipIf(lacking !== '')(`hooks${lacking}`, () => {
             failingKinds.map((kind) => [kind, [shell('sleep 1.5', { timeout: 60 })]]),
           ),
         ),
-      { timeoutMs: 1400 },
+      { launchTimeoutMs: 1400 },
     );
     expect(status.code).toBe(8);
   });

@@ -142,6 +142,28 @@ describe('explain', () => {
     expect(steps.find(({ step }) => step === 'limits')?.what).toBe('Set RLIMIT_NOFILE to 7 of 9.');
   });
 
+  it('explain tells which hooks are run by whom, and when', () => {
+    const steps = explained((spec) => {
+      const hooks = [{ path: '/hook' }];
+      spec.hooks = {
+        createRuntime: hooks,
+        createContainer: hooks,
+        startContainer: hooks,
+        poststart: hooks,
+        poststop: hooks,
+      };
+    }).filter(({ field }) => field?.startsWith('hooks') === true);
+    expect(steps.map(({ actor, step, field }) => `${actor} ${step} ${field}`)).toEqual([
+      'child hooks hooks',
+      'parent createRuntime hooks.createRuntime',
+      'child createContainer hooks.createContainer',
+      'child startContainer hooks.startContainer',
+      'parent poststart hooks.poststart',
+      'parent poststop hooks.poststop',
+    ]);
+    expect(steps[1]?.what).toBe('Run the createRuntime hooks: /hook.');
+  });
+
   it('explain tells of the terminal, and of the limits of the run', () => {
     const steps = explained((spec) => void (spec.process.terminal = true), {
       timeoutMs: 5,

@@ -1,11 +1,12 @@
 import { type SyncType, syncTypes } from '@pilotlight/sync';
 import { inheritedLimits } from '../parent/inherited-limits.ts';
 import type { LaunchConfig, LaunchOptions } from '../parent/launch.ts';
+import type { OciHookKind } from '../config/spec/hooks.ts';
 import { type LaunchPlan, planLaunch } from '../plan/plan-launch.ts';
 import type { ExplainedStep } from './explained-step.ts';
 import { namespaceNames } from './namespace-names.ts';
 import { rehearseChild, type RehearsedStage } from './rehearse-child.ts';
-import { mountSentence, stageSentence } from './stage-sentences.ts';
+import { hookSentence, mountSentence, stageSentence } from './stage-sentences.ts';
 
 /**
  * What `launch` would do with the same arguments, in order, without doing any of it: the host is
@@ -19,7 +20,11 @@ import { mountSentence, stageSentence } from './stage-sentences.ts';
  * @throws InvalidConfigError, UnsupportedConfigError as `launch` does
  */
 export function explain(config: LaunchConfig, options: LaunchOptions = {}): ExplainedStep[] {
-  const plan = planLaunch({ ...config, inheritedLimits: inheritedLimits(options.nofileSoft) });
+  const plan = planLaunch({
+    ...config,
+    inheritedLimits: inheritedLimits(options.nofileSoft),
+    noPivot: options.noPivot ?? false,
+  });
   const stages = rehearseChild(plan.init, plan.terminal);
   return [
     {
@@ -31,7 +36,9 @@ export function explain(config: LaunchConfig, options: LaunchOptions = {}): Expl
     forkStep(plan),
     ...afterFork(plan),
     ...stages.flatMap((stage) => childSteps(stage, plan)),
+    ...hookSteps(plan, 'poststart'),
     ...whileRunning(options),
+    ...(options.poststop === 'caller' ? [] : hookSteps(plan, 'poststop')),
   ];
 }
 
@@ -60,8 +67,21 @@ function forkStep({ cloneFlags }: LaunchPlan): ExplainedStep {
   };
 }
 
-function afterFork({ cgroup }: LaunchPlan): ExplainedStep[] {
+function hookSteps({ hooks }: LaunchPlan, ...kinds: OciHookKind[]): ExplainedStep[] {
+  return kinds.flatMap((kind) => {
+    const list = hooks?.[kind] ?? [];
+    return list.length === 0
+      ? []
+      : [{ actor: 'parent', step: kind, ...hookSentence(kind, list) } satisfies ExplainedStep];
+  });
+}
+
+function afterFork({ cgroup, idMaps }: LaunchPlan): ExplainedStep[] {
   const steps: ExplainedStep[] = [];
+  if (idMaps !== undefined) {
+    const what = 'Map the ids of the new user namespace.';
+    steps.push({ actor: 'parent', step: 'id maps', what, field: 'linux.uidMappings' });
+  }
   // With v2 alone it is forked into it.
   if (cgroup?.directories.some(({ version }) => version === 1) === true) {
     const what = 'Put the child in its cgroup.';
@@ -70,7 +90,8 @@ function afterFork({ cgroup }: LaunchPlan): ExplainedStep[] {
   return [...steps, { actor: 'parent', step: 'config', what: 'Send the plan to the child.' }];
 }
 
-function childSteps(stage: RehearsedStage, { init }: LaunchPlan): ExplainedStep[] {
+function childSteps(stage: RehearsedStage, plan: LaunchPlan): ExplainedStep[] {
+  const { init } = plan;
   const { name, calls, questions, mounts } = stage;
   const own: ExplainedStep[] =
     mounts === undefined
@@ -78,10 +99,11 @@ function childSteps(stage: RehearsedStage, { init }: LaunchPlan): ExplainedStep[
       : mounts.map((one) => ({
           actor: 'child',
           step: name,
-          ...mountSentence(one.mount),
+          ...mountSentence(one.parts),
           calls: one.calls,
         }));
-  return [...own, ...questions.flatMap((question) => answerTo(question, name))];
+  const hooks = questions.includes('procHooks') ? hookSteps(plan, 'prestart', 'createRuntime') : [];
+  return [...own, ...hooks, ...questions.flatMap((question) => answerTo(question, name))];
 }
 
 function answerTo(question: SyncType, step: string): ExplainedStep[] {

@@ -23,6 +23,10 @@ const others: Readonly<Partial<Record<keyof Syscall, readonly string[]>>> = {
   // files
   createFile: ['openat2'],
   // mounts
+  mountOnWorkingDirectory: ['mount'],
+  isMountRoot: ['statx'],
+  filesystemType: ['fstatfs'],
+  fsconfigFd: ['fsconfig'],
   fsconfigFlag: ['fsconfig'],
   fsconfigString: ['fsconfig'],
   fsconfigCreate: ['fsconfig'],
@@ -32,10 +36,25 @@ const others: Readonly<Partial<Record<keyof Syscall, readonly string[]>>> = {
   prlimit: ['prlimit64'],
   resetSignals: ['rt_sigaction', 'rt_sigprocmask'],
   exit: ['exit_group'],
+  // spawn
+  memoryFile: ['memfd_create', 'write', 'lseek'],
+  pipe: ['pipe2', 'fcntl'],
+  spawn: ['clone'],
+  pollSpawned: ['poll'],
+  readAvailable: ['read'],
+  waitSpawned: ['waitid'],
+  killGroup: ['kill'],
+  monotonicMs: ['clock_gettime'],
   // terminal
   openPtyPeer: ['ioctl'],
   setWindowSize: ['ioctl'],
   setControllingTerminal: ['ioctl'],
+  // trees
+  readDirectory: ['getdents64'],
+  ownerOf: ['statx'],
+  chownFile: ['fchownat'],
+  chmodFile: ['fchmod'],
+  copyContents: ['sendfile'],
 };
 
 /** The kernel's calls that one of ours makes; its own name with underscores where nothing else is known. */

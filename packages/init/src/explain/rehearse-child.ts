@@ -16,8 +16,8 @@ export type RehearsedStage = {
   calls: string[];
   /** What it asks the parent, in order. */
   questions: SyncType[];
-  /** The same calls for each mount, where the stage makes the mounts one by one. */
-  mounts?: { mount: PlannedMount; calls: string[] }[];
+  /** The same calls for each entry of `mounts`, where the stage makes them one by one. */
+  mounts?: { parts: PlannedMount[]; calls: string[] }[];
 };
 
 /** Files that the kernel may have and that people mask; all other paths are taken for directories. */
@@ -62,18 +62,16 @@ export function rehearseChild(config: InitConfig, terminal: boolean): RehearsedS
   });
 }
 
-/** The stage `mounts` again, with what one entry of the configuration becomes at a time. */
+/** The stage `mounts` again, with one entry of the configuration at a time. */
 function byMount(stage: Stage, state: ChildState): RehearsedStage['mounts'] {
   if (stage.name !== 'mounts') return undefined;
-  const entries = Map.groupBy(state.config.mounts, ({ index }) => index);
-  return [...entries.values()].flatMap((mounts) => {
-    const config = { ...state.config, mounts };
+  const { mounts } = state.config;
+  return [...new Set(mounts.map(({ index }) => index))].map((index) => {
+    const parts = mounts.filter((mount) => mount.index === index);
+    const config = { ...state.config, mounts: parts };
     const sys = recorder(config);
     stage.run({ ...state, sys, config });
-    const [mount] = mounts;
-    return mount === undefined || sys.calls.length === 0
-      ? []
-      : [{ mount, calls: namesOf(sys.calls) }];
+    return { parts, calls: namesOf(sys.calls) };
   });
 }
 

@@ -14,8 +14,8 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
           what: `Begin a session of its own, and set oom_score_adj to ${oomScoreAdj}.`,
           field: 'process.oomScoreAdj',
         },
-  'time namespace': ({ timeOffsets }) => ({
-    what: `Make a time namespace${timeOffsets === '' ? '' : ', and set its clocks'}.`,
+  'time namespace': () => ({
+    what: 'Make a time namespace with the clocks of the configuration.',
     field: 'linux.timeOffsets',
   }),
   namespaces: ({ joins }) => ({
@@ -24,10 +24,7 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
   }),
   'user namespace': ({ becomeRoot }) =>
     becomeRoot
-      ? {
-          what: 'Become the root of the user namespace, closed to ptrace(2).',
-          field: 'linux.uidMappings',
-        }
+      ? { what: 'Become the root of the user namespace.', field: 'linux.namespaces' }
       : { what: 'Close itself to ptrace(2).' },
   keyring: ({ keyring }) => ({ what: `Join the new session keyring ${keyring}.` }),
   'cgroup namespace': () => ({
@@ -42,13 +39,10 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     field: 'linux.devices',
   }),
   hooks: () => ({ what: 'Let the parent run hooks, and wait for it.', field: 'hooks' }),
-  createContainer: ({ hooks }) => ({
-    what: `Run ${hooks?.createContainer.length ?? 0} hooks of the container, before the pivot.`,
-    field: 'hooks.createContainer',
-  }),
+  createContainer: ({ hooks }) => hookSentence('createContainer', hooks?.createContainer),
   pivot: () => ({ what: 'Make the root the root of the mount namespace; drop the old one.' }),
   'make working directory': ({ cwd }) => ({
-    what: `Make ${cwd} if it is missing.`,
+    what: `Make ${cwd} where it is missing.`,
     field: 'process.cwd',
   }),
   streams: ({ console }) =>
@@ -76,15 +70,16 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     field: 'process.rlimits',
   }),
   ready: () => ({ what: 'Say that all is ready, and wait for the gate to open.' }),
+  seccomp: () => ({
+    what: 'Load the seccomp filter, before the user changes.',
+    field: 'linux.seccomp',
+  }),
   'working directory': ({ cwd }) => ({ what: `Enter ${cwd}.`, field: 'process.cwd' }),
   credentials: ({ user, noNewPrivileges }) => ({
     what: `Become user ${user.uid}:${user.gid} with the capabilities of the configuration${noNewPrivileges ? ', and never get more' : ''}.`,
     field: 'process.user',
   }),
-  startContainer: ({ hooks }) => ({
-    what: `Run ${hooks?.startContainer.length ?? 0} hooks inside, as the program's user.`,
-    field: 'hooks.startContainer',
-  }),
+  startContainer: ({ hooks }) => hookSentence('startContainer', hooks?.startContainer),
   exec: ({ args }) => ({ what: `Run ${JSON.stringify(args[0])}.`, field: 'process.args' }),
 };
 
@@ -95,8 +90,21 @@ export function stageSentence(name: string, config: InitConfig): StageSentence {
 /** Whether a stage has a sentence of its own. */
 export const hasSentence = (name: string): boolean => name in sentences;
 
-export function mountSentence(mount: PlannedMount): StageSentence {
-  return { what: `${actionOf(mount)} ${mount.destination}.`, field: `mounts[${mount.index}]` };
+/** Of one kind of hooks, whoever runs them. */
+export function hookSentence(kind: string, hooks: readonly { path: string }[] = []): StageSentence {
+  const paths = hooks.map(({ path }) => path).join(', ');
+  return { what: `Run the ${kind} hooks: ${paths}.`, field: `hooks.${kind}` };
+}
+
+/** Of one entry of `mounts`, which may become several mounts and links. */
+export function mountSentence([first, ...more]: readonly PlannedMount[]): StageSentence {
+  if (first === undefined) return { what: 'Mount nothing.' };
+  const others = more.filter(({ kind }) => kind !== 'seal').length;
+  const inside = others === 0 ? '' : `, with ${others} mounts and links inside`;
+  return {
+    what: `${actionOf(first)} ${first.destination}${inside}.`,
+    field: `mounts[${first.index}]`,
+  };
 }
 
 function actionOf(mount: PlannedMount): string {
@@ -105,9 +113,11 @@ function actionOf(mount: PlannedMount): string {
       return `Mount ${mount.fstype} at`;
     case 'bind':
       return `Bind ${mount.source} at`;
+    case 'remount':
+      return 'Change the mount at';
     case 'symlink':
       return `Make a link to ${mount.target} at`;
     default:
-      return `Mount (${mount.kind}) at`;
+      return 'Make read-only what is at';
   }
 }
