@@ -34,11 +34,13 @@ export class UnsupportedConfigError extends InitPackageError {
   /** Further fields that would be refused after this one. */
   readonly others: readonly string[];
 
-  constructor(field: string, reason: string, others: readonly string[] = []) {
+  constructor(field: string, reason: string, others: readonly string[] = [], hint?: string) {
     const more =
       others.length === 0 ? '' : ` (and ${others.length} more: ${others.slice(0, 5).join(', ')})`;
     super('ERR_INIT_UNSUPPORTED_CONFIG', `${field} is not supported: ${reason}${more}`, {
-      hint: `Remove ${field} from the configuration, or run this bundle with a runtime that honours it.`,
+      hint:
+        hint ??
+        `Remove ${field} from the configuration, or run this bundle with a runtime that honours it.`,
     });
     this.field = field;
     this.others = others;

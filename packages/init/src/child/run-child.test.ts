@@ -104,6 +104,11 @@ const everything = configFor((spec) => {
   spec.process.consoleSize = { height: 24, width: 80 };
   spec.process.oomScoreAdj = 100;
   spec.domainname = 'example';
+  spec.linux!.sysctl = { 'net.ipv4.ip_forward': '1', 'kernel.msgmax': '8192' };
+  spec.process.scheduler = { policy: 'SCHED_BATCH', nice: 5 };
+  spec.process.ioPriority = { class: 'IOPRIO_CLASS_BE', priority: 5 };
+  spec.linux!.personality = { domain: 'LINUX32' };
+  spec.linux!.memoryPolicy = { mode: 'MPOL_BIND', nodes: '0' };
   spec.process.capabilities!.inheritable = ['CAP_KILL'];
   spec.process.capabilities!.ambient = ['CAP_KILL'];
   spec.mounts!.push({
@@ -160,9 +165,11 @@ describe('runChild', () => {
       streams: openat2 ×2, close ×2, openat2, openPtyPeer, setWindowSize, createFile, close, openat2, openTree, moveMount, close ×2, sendFile, close ×2, dup3 ×3, close, setControllingTerminal
       read-only root: openat2, close, mountSetattr
       hostname: sethostname, setdomainname
+      sysctl: openat2, fstatfs, openat2, writeAll, close, openat2, writeAll, close ×2
       read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
       masked paths: (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×2, (openat2, statx, openTree, statx, moveMount, close ×2) ×2, (openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close ×2) ×6
       limits: prlimit
+      scheduling: schedSetattr, ioprioSet, personality, setMempolicy
       ready: sendPacket, receivePacket
       working directory: chdir, getcwd
       credentials: statx ×2, fchown, statx, fchown, dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, raiseAmbientCapability, setNoNewPrivileges

@@ -1,7 +1,11 @@
+import type { PlannedLabels } from '../lsm/plan-labels.ts';
+import type { PlannedActivation } from '../plan/activation.ts';
 import type { PlannedCapabilities } from '../plan/capabilities.ts';
 import type { PlannedDevice } from '../plan/devices.ts';
 import type { AttributeChange, PropagationChange } from '../plan/mount-options.ts';
 import type { PlannedRlimit } from '../plan/rlimits.ts';
+import type { PlannedScheduling } from '../plan/scheduling.ts';
+import type { PlannedSysctl } from '../plan/sysctl.ts';
 
 /**
  * What the parent hands over to the child: the plan of one launch, as JSON on the init socket.
@@ -14,8 +18,8 @@ export type InitConfig = {
   args: string[];
   env: string[];
   cwd: string;
-  /** Join a session keyring of this name; see keyrings(7). */
-  keyring: string;
+  /** Join a session keyring of this name; see keyrings(7). Without it the launching process's is kept. */
+  keyring: string | undefined;
   unshareCgroup: boolean;
   loopbackUp: boolean;
   hostname: string | undefined;
@@ -28,6 +32,10 @@ export type InitConfig = {
   maskedPaths: string[];
   readonlyPaths: string[];
   console: { height: number; width: number } | undefined;
+  activation: PlannedActivation | undefined;
+  sysctls: PlannedSysctl[];
+  labels: PlannedLabels | undefined;
+  scheduling: PlannedScheduling;
   rlimits: PlannedRlimit[];
   oomScoreAdj: number | undefined;
   umask: number;

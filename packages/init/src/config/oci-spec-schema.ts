@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
 import {
+  execCpuAffinitySchema,
+  intelRdtSchema,
+  ioPrioritySchema,
+  memoryPolicySchema,
+  netDevicesSchema,
+  personalitySchema,
+  schedulerSchema,
+  securityLabel,
+  sysctlSchema,
+} from './schema/attributes.ts';
+import {
   absolutePath,
   int64,
   kernelString,
@@ -49,11 +60,11 @@ const processSchema = z.object({
   rlimits: z.array(rlimitSchema).nullish(),
   noNewPrivileges: z.boolean().optional(),
   oomScoreAdj: z.int().min(-1000).max(1000).optional(),
-  apparmorProfile: z.string().optional(),
-  selinuxLabel: z.string().optional(),
-  scheduler: z.unknown().optional(),
-  ioPriority: z.unknown().optional(),
-  execCPUAffinity: z.unknown().optional(),
+  apparmorProfile: securityLabel.optional(),
+  selinuxLabel: securityLabel.optional(),
+  scheduler: schedulerSchema.nullish(),
+  ioPriority: ioPrioritySchema.nullish(),
+  execCPUAffinity: execCpuAffinitySchema.nullish(),
 });
 
 const mountSchema = z.object({
@@ -93,14 +104,14 @@ const linuxSchema = z.object({
   devices: z.array(z.unknown()).nullish(),
   uidMappings: z.array(z.unknown()).nullish(),
   gidMappings: z.array(z.unknown()).nullish(),
-  sysctl: z.record(z.string(), z.string()).nullish(),
+  sysctl: sysctlSchema.nullish(),
   seccomp: z.unknown().optional(),
-  mountLabel: z.string().optional(),
-  intelRdt: z.unknown().optional(),
-  personality: z.unknown().optional(),
+  mountLabel: securityLabel.optional(),
+  intelRdt: intelRdtSchema.nullish(),
+  personality: personalitySchema.nullish(),
   timeOffsets: z.unknown().optional(),
-  netDevices: z.unknown().optional(),
-  memoryPolicy: z.unknown().optional(),
+  netDevices: netDevicesSchema.nullish(),
+  memoryPolicy: memoryPolicySchema.nullish(),
 });
 
 /** Checks a `config.json`: form and ranges, not yet whether fields fit each other. */

@@ -1,6 +1,16 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type {
+  OciExecCpuAffinity,
+  OciIntelRdt,
+  OciIoPriority,
+  OciMemoryPolicy,
+  OciNetDevice,
+  OciPersonality,
+  OciScheduler,
+} from './spec/attributes.ts';
+
 export type OciSpec = {
   ociVersion: string;
   process: OciProcess;
@@ -29,9 +39,9 @@ export type OciProcess = {
   oomScoreAdj?: number | undefined;
   apparmorProfile?: string | undefined;
   selinuxLabel?: string | undefined;
-  scheduler?: unknown;
-  ioPriority?: unknown;
-  execCPUAffinity?: unknown;
+  scheduler?: OciScheduler | null | undefined;
+  ioPriority?: OciIoPriority | null | undefined;
+  execCPUAffinity?: OciExecCpuAffinity | null | undefined;
 };
 
 export type OciUser = {
@@ -105,9 +115,9 @@ export type OciLinux = {
   sysctl?: Record<string, string> | null | undefined;
   seccomp?: unknown;
   mountLabel?: string | undefined;
-  intelRdt?: unknown;
-  personality?: unknown;
+  intelRdt?: OciIntelRdt | null | undefined;
+  personality?: OciPersonality | null | undefined;
   timeOffsets?: unknown;
-  netDevices?: unknown;
-  memoryPolicy?: unknown;
+  netDevices?: Record<string, OciNetDevice> | null | undefined;
+  memoryPolicy?: OciMemoryPolicy | null | undefined;
 };

@@ -2,10 +2,12 @@ import { type BorrowedFd, type FdLike, fdNumber } from '@pilotlight/scm-rights';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { InvalidConfigError, ZygoteError } from '../errors.ts';
 import { type LaunchPlan, planLaunch } from '../plan/plan-launch.ts';
+import { planActivation } from '../plan/activation.ts';
 import { inheritedLimits } from './inherited-limits.ts';
 import { LaunchedProcess } from './launched-process.ts';
 import { Launching } from './launching.ts';
 import type { LaunchPhase } from './phases.ts';
+import { type ProgramFdOptions, programFds } from './program-fds.ts';
 import type { StdioOptions } from './stdio.ts';
 import type { WaitStatus } from '@pilotlight/scm-rights';
 import type { TranscriptSink } from './transcript.ts';
@@ -21,7 +23,7 @@ export type LaunchConfig = {
   bundle: string;
 };
 
-export type LaunchOptions = {
+export type LaunchOptions = ProgramFdOptions & {
   /** Default: standard input from /dev/null, the others inherited. With a terminal it does not count. */
   stdio?: StdioOptions;
   /**
@@ -29,6 +31,11 @@ export type LaunchOptions = {
    * socket does. Needed exactly when the specification wants a terminal. Stays the caller's.
    */
   consoleSocket?: FdLike;
+  /**
+   * Gives the program a session keyring of its own, keyrings(7). Without it the keys of the
+   * launching process are within its reach, as with runc's --no-new-keyring. Default true.
+   */
+  newKeyring?: boolean;
   /** What forks. Default: a process shared by all launches, started on first use. */
   zygote?: Zygote;
   /** Ends the launch; what was made until then is removed. Does not end a program that runs. */
@@ -85,7 +92,13 @@ export async function prepareLaunch(
   options: LaunchOptions = {},
 ): Promise<PreparedLaunch> {
   options.signal?.throwIfAborted();
-  const plan = planLaunch({ ...config, inheritedLimits: inheritedLimits(options.nofileSoft) });
+  const plan = planLaunch({
+    ...config,
+    inheritedLimits: inheritedLimits(options.nofileSoft),
+    newKeyring: options.newKeyring ?? true,
+    activation: planActivation(options.listenFds?.length ?? 0, options.listenFdNames),
+  });
+  programFds(options);
   requireConsole(plan.terminal, options.consoleSocket);
   const launching = await prepareWithZygote(plan, options);
   return {

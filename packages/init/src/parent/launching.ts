@@ -25,6 +25,7 @@ import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
 import { PhaseClock } from './phases.ts';
+import { programFds } from './program-fds.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
 import { AttemptTranscript } from './transcript.ts';
@@ -191,6 +192,7 @@ export class Launching {
           init,
           sync,
           ...(consoleSocket === undefined ? {} : { console: consoleSocket }),
+          preserved: programFds(this.#options),
         },
       });
       return ours;

@@ -6,12 +6,17 @@ import { validateSpec } from '../config/load-bundle.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
+import { hostSecurity, type HostSecurity } from '../lsm/host-security.ts';
+import { labelMounts, planLabels } from '../lsm/plan-labels.ts';
+import { type PlannedActivation } from './activation.ts';
 import { planCapabilities } from './capabilities.ts';
 import { defaultDevices, devLinks } from './devices.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
 import { planNamespaces } from './namespaces.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
+import { planScheduling } from './scheduling.ts';
+import { planSysctls } from './sysctl.ts';
 
 /** The limits that this process would have without Node's and our own changes to them. */
 export type InheritedLimits = {
@@ -37,6 +42,12 @@ export type PlanInput = {
   bundle: string;
   hierarchies?: readonly Hierarchy[];
   inheritedLimits?: InheritedLimits;
+  /** Default: this host's. */
+  security?: HostSecurity;
+  /** A session keyring of the container's own. Default true. */
+  newKeyring?: boolean;
+  /** Of the descriptors that the program gets. */
+  activation?: PlannedActivation | undefined;
 };
 
 const defaultUmask = 0o022;
@@ -54,6 +65,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const spec = validateSpec(input.spec, 'the specification');
   const hierarchies = input.hierarchies ?? readHierarchies();
   refuseUnsupported(spec);
+  const labels = planLabels(spec, input.security ?? hostSecurity);
   const namespaces = planNamespaces(spec);
   const cgroup = planCgroup(spec, id, hierarchies);
   if (cgroup !== undefined && hierarchies.length === 0) {
@@ -87,7 +99,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       args: process.args,
       env: process.env ?? [],
       cwd: process.cwd,
-      keyring: `_ses.${id}`,
+      keyring: input.newKeyring === false ? undefined : `_ses.${id}`,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
       hostname: spec.hostname,
@@ -99,7 +111,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
         readonlyBelow: readonly && rootPath === '/',
         propagation: propagation.endsWith('private') ? MS_PRIVATE : MS_SLAVE,
       },
-      mounts,
+      mounts: labelMounts(mounts, linux.mountLabel),
       devices: ownsDev ? defaultDevices : [],
       devLinks: ownsDev ? devLinks : [],
       maskedPaths: linux.maskedPaths ?? [],
@@ -108,6 +120,10 @@ export function planLaunch(input: PlanInput): LaunchPlan {
         process.terminal === true
           ? { height: process.consoleSize?.height ?? 0, width: process.consoleSize?.width ?? 0 }
           : undefined,
+      activation: input.activation,
+      sysctls: planSysctls(spec),
+      labels,
+      scheduling: planScheduling(spec),
       rlimits: withInheritedLimits(planRlimits(process.rlimits ?? []), input.inheritedLimits),
       oomScoreAdj: process.oomScoreAdj,
       umask: process.user?.umask ?? defaultUmask,

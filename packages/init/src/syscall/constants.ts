@@ -9,12 +9,15 @@ export const O_RDONLY = 0;
 export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_NOCTTY = 0o400;
+export const O_DIRECTORY: number = process.arch === 'arm64' ? 0o4_0000 : 0o20_0000;
 export const O_CLOEXEC = 0o200_0000;
 export const O_PATH = 0o1000_0000;
 
 // openat2(2)
+export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
 // open_tree(2), umount2(2)

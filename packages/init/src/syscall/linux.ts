@@ -5,6 +5,8 @@ import { fileCalls } from './calls/files.ts';
 import { mountCalls } from './calls/mounts.ts';
 import { namespaceCalls } from './calls/namespaces.ts';
 import { processCalls } from './calls/process.ts';
+import { procfsCalls } from './calls/procfs.ts';
+import { schedulingCalls } from './calls/scheduling.ts';
 import { terminalCalls } from './calls/terminal.ts';
 import { createKernel } from './kernel.ts';
 import type { Syscall } from './syscall.ts';
@@ -24,6 +26,8 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...mountCalls(kernel),
     ...namespaceCalls(kernel),
     ...processCalls(kernel),
+    ...procfsCalls(kernel),
+    ...schedulingCalls(kernel),
     ...terminalCalls(kernel),
   };
 }

@@ -27,6 +27,7 @@ export type RecordingOptions = {
 export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
 
 const EPERM = 1;
+const PROC_SUPER_MAGIC = 0x9fa0;
 
 /** Calls that return nothing, by the file in calls/ that declares them. */
 const silentCalls = [
@@ -79,6 +80,12 @@ const silentCalls = [
   'prlimit',
   'resetSignals',
   'execve',
+  // scheduling
+  'schedSetattr',
+  'schedSetaffinity',
+  'ioprioSet',
+  'personality',
+  'setMempolicy',
   // terminal
   'setWindowSize',
   'setControllingTerminal',
@@ -142,6 +149,14 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       if (asked === '/dev/null') return { mode: S_IFCHR | 0o666, deviceMajor: 1, deviceMinor: 3 };
       const isFile = options.files?.includes(asked) ?? false;
       return { mode: (isFile ? S_IFREG : S_IFDIR) | 0o755, deviceMajor: 0, deviceMinor: 0 };
+    },
+    fstatfs(fd, path) {
+      record('fstatfs', [fd, path]);
+      return { type: opened.get(fd) === '/proc' ? PROC_SUPER_MAGIC : 0 };
+    },
+    getpid() {
+      record('getpid', []);
+      return 1;
     },
     getcwd() {
       record('getcwd', []);

@@ -4,11 +4,14 @@ import type { FileCalls } from './calls/files.ts';
 import type { MountCalls } from './calls/mounts.ts';
 import type { NamespaceCalls } from './calls/namespaces.ts';
 import type { ProcessCalls } from './calls/process.ts';
+import type { ProcfsCalls } from './calls/procfs.ts';
+import type { SchedulingCalls } from './calls/scheduling.ts';
 import type { TerminalCalls } from './calls/terminal.ts';
 
 export type { CapabilityMasks } from './calls/credentials.ts';
 export type { FileStatus } from './calls/files.ts';
 export type { MountAttributes } from './calls/mounts.ts';
+export type { SchedulerAttributes } from './calls/scheduling.ts';
 
 /**
  * Every kernel call that a child makes between fork and exec, by its name in section 2 of the
@@ -25,4 +28,6 @@ export interface Syscall
     MountCalls,
     NamespaceCalls,
     ProcessCalls,
+    ProcfsCalls,
+    SchedulingCalls,
     TerminalCalls {}

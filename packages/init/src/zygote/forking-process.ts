@@ -1,5 +1,6 @@
 import { loadLibc, waitid, WNOHANG, WNOWAIT } from '@pilotlight/scm-rights/libc';
 import type { ChildFds } from '../child/child-fds.ts';
+import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { runChild } from '../child/run-child.ts';
 import { createForker, type Fork } from './forker.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
@@ -17,6 +18,7 @@ export type ForkingProcess = {
 export function forkingProcess(): ForkingProcess {
   const libc = loadLibc();
   const sys = createLinuxSyscall(libc);
+  resetCpuAffinity(sys);
   const forker = createForker(libc);
   return {
     fork: ({ fds, ...options }) => forker.fork({ ...options, child: () => runChild(sys, fds) }),

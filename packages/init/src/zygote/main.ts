@@ -16,6 +16,7 @@ import {
   WNOHANG,
   WNOWAIT,
 } from '@pilotlight/scm-rights/libc';
+import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { runChild } from '../child/run-child.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
 import type { Syscall } from '../syscall/syscall.ts';
@@ -142,6 +143,7 @@ function main(): void {
     say({ event: 'unfit', reason: unfit });
     return;
   }
+  resetCpuAffinity(sys);
   warmUpChild();
   say({ event: 'ready' });
   new ZygoteLoop(sys, forker).run();
