@@ -17,7 +17,7 @@ const within = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOL
 /** A double whose openat2 of `path` fails, `times` times. */
 function failing(path: string, errno: number, times = 1): RecordingSyscall {
   const sys = createRecordingSyscall();
-  const { openat2 } = sys;
+  const openat2 = sys.openat2.bind(sys);
   let left = times;
   sys.openat2 = (dirfd, name, flags, resolve) => {
     const fd = openat2(dirfd, name, flags, resolve);

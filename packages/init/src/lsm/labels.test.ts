@@ -109,7 +109,7 @@ describe('setExecLabels', () => {
 
   it('setExecLabels writes to the common file on kernels that have no other', () => {
     const sys = createRecordingSyscall();
-    const { openat2 } = sys;
+    const openat2 = sys.openat2.bind(sys);
     sys.openat2 = (dirfd, path, flags, resolve) => {
       if (path === 'attr/apparmor/exec') throw syscallError(2, 'openat2', path);
       return openat2(dirfd, path, flags, resolve);

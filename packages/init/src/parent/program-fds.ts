@@ -1,5 +1,4 @@
 import { type FdLike, fdNumber } from '@pilotlight/scm-rights';
-import { SCM_MAX_FD } from '@pilotlight/scm-rights/libc';
 import { InvalidConfigError } from '../errors.ts';
 
 export type ProgramFdOptions = {
@@ -15,6 +14,8 @@ export type ProgramFdOptions = {
   listenFdNames?: readonly string[];
 };
 
+/** Most descriptors in one message of a Unix socket; unix(7). */
+const SCM_MAX_FD = 253;
 /** Streams, init, sync, console, cgroup and eight namespaces travel in the same packet. */
 const othersInPacket = 15;
 const maxProgramFds = SCM_MAX_FD - othersInPacket;
