@@ -14,6 +14,15 @@ export type {
   OciSpec,
   OciUser,
 } from './config/oci-spec.ts';
+export type {
+  OciExecCpuAffinity,
+  OciIntelRdt,
+  OciIoPriority,
+  OciMemoryPolicy,
+  OciNetDevice,
+  OciPersonality,
+  OciScheduler,
+} from './config/spec/attributes.ts';
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';

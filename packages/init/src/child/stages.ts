@@ -10,6 +10,7 @@ import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
 import { programEnvironment } from './environment.ts';
+import { setUpNetDevices } from './net-devices.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
 import { makeMounts, sealMounts } from './rootfs/make-mounts.ts';
@@ -83,6 +84,7 @@ export const stages: readonly Stage[] = [
     name: 'network',
     run({ sys, config }) {
       if (config.loopbackUp) attempting('bring up loopback', {}, () => sys.interfaceUp('lo'));
+      setUpNetDevices(sys, config.netDevices);
     },
   },
   {

@@ -3,6 +3,7 @@ import type { PlannedActivation } from '../plan/activation.ts';
 import type { PlannedCapabilities } from '../plan/capabilities.ts';
 import type { PlannedDevice } from '../plan/devices.ts';
 import type { AttributeChange, PropagationChange } from '../plan/mount-options.ts';
+import type { MovedNetDevice } from '../plan/net-devices.ts';
 import type { PlannedRlimit } from '../plan/rlimits.ts';
 import type { PlannedScheduling } from '../plan/scheduling.ts';
 import type { PlannedSysctl } from '../plan/sysctl.ts';
@@ -22,6 +23,8 @@ export type InitConfig = {
   keyring: string | undefined;
   unshareCgroup: boolean;
   loopbackUp: boolean;
+  /** Filled in by the parent, once they are moved. */
+  netDevices: MovedNetDevice[];
   hostname: string | undefined;
   domainname: string | undefined;
   rootfs: PlannedRootfs;

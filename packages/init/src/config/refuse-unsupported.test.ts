@@ -51,7 +51,6 @@ const refused: [field: string, change: Change][] = [
   ['linux.intelRdt', change('linux', 'intelRdt', {})],
   ['process.user.username', change('process', 'user', { uid: 0, gid: 0, username: 'nobody' })],
   ['linux.timeOffsets', change('linux', 'timeOffsets', { monotonic: { secs: 1 } })],
-  ['linux.netDevices', change('linux', 'netDevices', { eth0: {} })],
   ...Object.entries({
     memory: { limit: 1_000_000 },
     cpu: { shares: 100 },

@@ -66,7 +66,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
   if (linux.intelRdt !== undefined && linux.intelRdt !== null) {
     refusals.push({ field: 'linux.intelRdt', reason: later });
   }
-  refuse('linux.netDevices', linux.netDevices);
   refuse('linux.timeOffsets', linux.timeOffsets);
   for (const [name, value] of Object.entries(linux.resources ?? {})) {
     if (name !== 'devices') refuse(`linux.resources.${name}`, value);

@@ -20,10 +20,12 @@ import {
   UnexpectedTypeError,
 } from '@pilotlight/sync';
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
+import type { InitConfig } from '../config/init-config.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
+import { moveNetDevices } from './net-devices.ts';
 import { PhaseClock } from './phases.ts';
 import { programFds } from './program-fds.ts';
 import { sendConfig } from './send-config.ts';
@@ -158,12 +160,21 @@ export class Launching {
         await enterCgroup(this.plan.cgroup, this.child.pid);
         this.clock.mark('enter cgroup');
       }
-      await sendConfig(init, this.plan.init, this.#deadline);
+      await sendConfig(init, await this.#finishedConfig(), this.#deadline);
     } finally {
       init.close();
     }
     await this.#await('procHooks');
     this.clock.mark('mounts');
+  }
+
+  /** With what only shows once the child is there. */
+  async #finishedConfig(): Promise<InitConfig> {
+    const { init, netDevices } = this.plan;
+    if (netDevices === undefined) return init;
+    const moved = await moveNetDevices(netDevices, this.child.pid);
+    this.clock.mark('net devices');
+    return { ...init, netDevices: moved };
   }
 
   async #tapped(socket: SyncSocket): Promise<SyncChannel<OwnedFd>> {

@@ -13,6 +13,7 @@ import { planCapabilities } from './capabilities.ts';
 import { defaultDevices, devLinks } from './devices.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
+import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
 import { planNamespaces } from './namespaces.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
 import { planScheduling } from './scheduling.ts';
@@ -32,6 +33,7 @@ export type LaunchPlan = {
   cloneFlags: number;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
+  netDevices: NetDevicesPlan | undefined;
   init: InitConfig;
 };
 
@@ -94,6 +96,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cloneFlags: namespaces.cloneFlags,
     cgroup,
     terminal: process.terminal ?? false,
+    netDevices: planNetDevices(spec),
     init: {
       id,
       args: process.args,
@@ -102,6 +105,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       keyring: input.newKeyring === false ? undefined : `_ses.${id}`,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
+      netDevices: [],
       hostname: spec.hostname,
       domainname: spec.domainname,
       rootfs: {

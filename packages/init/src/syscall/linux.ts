@@ -4,6 +4,7 @@ import { descriptorCalls } from './calls/descriptors.ts';
 import { fileCalls } from './calls/files.ts';
 import { mountCalls } from './calls/mounts.ts';
 import { namespaceCalls } from './calls/namespaces.ts';
+import { netlinkCalls } from './calls/netlink.ts';
 import { processCalls } from './calls/process.ts';
 import { procfsCalls } from './calls/procfs.ts';
 import { schedulingCalls } from './calls/scheduling.ts';
@@ -25,6 +26,7 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...fileCalls(kernel),
     ...mountCalls(kernel),
     ...namespaceCalls(kernel),
+    ...netlinkCalls(kernel),
     ...processCalls(kernel),
     ...procfsCalls(kernel),
     ...schedulingCalls(kernel),

@@ -74,6 +74,8 @@ const silentCalls = [
   'sethostname',
   'setdomainname',
   'interfaceUp',
+  // netlink
+  'routeRequest',
   // process
   'setsid',
   'umask',
@@ -153,6 +155,10 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     fstatfs(fd, path) {
       record('fstatfs', [fd, path]);
       return { type: opened.get(fd) === '/proc' ? PROC_SUPER_MAGIC : 0 };
+    },
+    interfaceIndex(name) {
+      record('interfaceIndex', [name]);
+      return 2;
     },
     getpid() {
       record('getpid', []);

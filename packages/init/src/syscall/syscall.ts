@@ -3,6 +3,7 @@ import type { DescriptorCalls } from './calls/descriptors.ts';
 import type { FileCalls } from './calls/files.ts';
 import type { MountCalls } from './calls/mounts.ts';
 import type { NamespaceCalls } from './calls/namespaces.ts';
+import type { NetlinkCalls } from './calls/netlink.ts';
 import type { ProcessCalls } from './calls/process.ts';
 import type { ProcfsCalls } from './calls/procfs.ts';
 import type { SchedulingCalls } from './calls/scheduling.ts';
@@ -27,6 +28,7 @@ export interface Syscall
     FileCalls,
     MountCalls,
     NamespaceCalls,
+    NetlinkCalls,
     ProcessCalls,
     ProcfsCalls,
     SchedulingCalls,

@@ -41,6 +41,7 @@ const sampleConfig: InitConfig = {
   keyring: '_ses.warm-up',
   unshareCgroup: true,
   loopbackUp: true,
+  netDevices: [],
   hostname: 'warm-up',
   domainname: undefined,
   rootfs: { path: '/', readonly: true, readonlyBelow: true, propagation: 0 },
