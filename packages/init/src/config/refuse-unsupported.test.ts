@@ -47,8 +47,6 @@ const refused: [field: string, change: Change][] = [
     change('linux', 'devices', [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229 }]),
   ],
   ['linux.seccomp', change('linux', 'seccomp', { defaultAction: 'SCMP_ACT_ALLOW' })],
-  ['linux.intelRdt', change('linux', 'intelRdt', { closID: 'x' })],
-  ['linux.intelRdt', change('linux', 'intelRdt', {})],
   ['process.user.username', change('process', 'user', { uid: 0, gid: 0, username: 'nobody' })],
   ['linux.timeOffsets', change('linux', 'timeOffsets', { monotonic: { secs: 1 } })],
   ...Object.entries({

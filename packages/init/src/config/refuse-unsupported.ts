@@ -62,10 +62,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
   refuse('linux.gidMappings', linux.gidMappings);
   refuse('linux.devices', linux.devices);
   refuse('linux.seccomp', linux.seccomp);
-  // Also when it is empty, which already asks for a group of its own.
-  if (linux.intelRdt !== undefined && linux.intelRdt !== null) {
-    refusals.push({ field: 'linux.intelRdt', reason: later });
-  }
   refuse('linux.timeOffsets', linux.timeOffsets);
   for (const [name, value] of Object.entries(linux.resources ?? {})) {
     if (name !== 'devices') refuse(`linux.resources.${name}`, value);

@@ -24,6 +24,7 @@ import type { InitConfig } from '../config/init-config.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
+import { createRdtGroups, enterRdtGroups } from '../rdt/rdt-group.ts';
 import { childFailure, parentFailure } from './launch-error.ts';
 import { moveNetDevices } from './net-devices.ts';
 import { PhaseClock } from './phases.ts';
@@ -54,6 +55,8 @@ export class Launching {
   #reached = 'fork';
   #reaped = false;
   #hasCgroup = false;
+  /** Of resctrl; they are removed as cgroups are. */
+  #rdtGroups: string[] = [];
   #transcript: AttemptTranscript | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
 
@@ -72,7 +75,8 @@ export class Launching {
   }
 
   get cgroupPaths(): string[] {
-    return this.plan.cgroup?.directories.map((directory) => directory.path) ?? [];
+    const cgroups = this.plan.cgroup?.directories.map((directory) => directory.path) ?? [];
+    return [...cgroups, ...this.#rdtGroups];
   }
 
   /** Up to the gate: the child has said procReady and waits for procRun. */
@@ -84,6 +88,10 @@ export class Launching {
         await createCgroup(this.plan.cgroup);
         this.#hasCgroup = true;
         this.clock.mark('cgroup');
+      }
+      if (this.plan.rdt !== undefined) {
+        this.#rdtGroups = await createRdtGroups(this.plan.rdt);
+        this.#hasCgroup = true;
       }
       this.#stdio = this.#openStreams();
       await this.#forkAndConfigure().catch((error: unknown) => this.#retryAfterCrash(error));
@@ -160,6 +168,7 @@ export class Launching {
         await enterCgroup(this.plan.cgroup, this.child.pid);
         this.clock.mark('enter cgroup');
       }
+      if (this.plan.rdt !== undefined) await enterRdtGroups(this.plan.rdt, this.child.pid);
       await sendConfig(init, await this.#finishedConfig(), this.#deadline);
     } finally {
       init.close();

@@ -9,6 +9,8 @@ import { InvalidConfigError } from '../errors.ts';
 import { hostSecurity, type HostSecurity } from '../lsm/host-security.ts';
 import { labelMounts, planLabels } from '../lsm/plan-labels.ts';
 import { type PlannedActivation } from './activation.ts';
+import { planRdt, type RdtPlan } from '../rdt/plan-rdt.ts';
+import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { planCapabilities } from './capabilities.ts';
 import { defaultDevices, devLinks } from './devices.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
@@ -34,6 +36,7 @@ export type LaunchPlan = {
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
   netDevices: NetDevicesPlan | undefined;
+  rdt: RdtPlan | undefined;
   init: InitConfig;
 };
 
@@ -46,6 +49,8 @@ export type PlanInput = {
   inheritedLimits?: InheritedLimits;
   /** Default: this host's. */
   security?: HostSecurity;
+  /** Default: this host's. */
+  resctrl?: Resctrl;
   /** A session keyring of the container's own. Default true. */
   newKeyring?: boolean;
   /** Of the descriptors that the program gets. */
@@ -97,6 +102,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroup,
     terminal: process.terminal ?? false,
     netDevices: planNetDevices(spec),
+    rdt: planRdt(linux.intelRdt, id, input.resctrl ?? hostResctrl),
     init: {
       id,
       args: process.args,
