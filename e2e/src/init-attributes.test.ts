@@ -72,6 +72,14 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
       expect(hostValues()).toEqual(before);
     });
 
+    it('linux.sysctl is set where the container’s /proc is read-only', async () => {
+      const { stdout } = await runIn(bundle, script, (spec) => {
+        spec.mounts!.find(({ destination }) => destination === '/proc')!.options = ['ro'];
+        spec.linux!.sysctl = parameters;
+      });
+      expect(stdout).toBe(expected);
+    });
+
     it('linux.sysctl is set where the container has no /proc at all', async () => {
       const outcome = await runIn(bundle, 'hostname; dnsdomainname; ls /proc', (spec) => {
         spec.mounts = spec.mounts!.filter(({ destination }) => destination !== '/proc');
@@ -353,18 +361,41 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
       expect(stdout).toBe(here);
     });
 
-    /** A zygote that was itself started by `command`. */
+    /** A zygote that was itself started by `command`, the last words of a shell script. */
     async function zygoteUnder(command: string): Promise<Zygote> {
       const node = join(bundle.path, 'node');
-      writeFileSync(node, `#!/bin/sh\nexec ${command} ${process.execPath} "$@"\n`);
+      writeFileSync(node, `#!/bin/sh\n${command} ${process.execPath} "$@"\n`);
       chmodSync(node, 0o755);
       return startZygote({ nodePath: node });
     }
 
+    it.skipIf(!has('choom') || !has('ionice'))(
+      'a program has what the launcher has set for itself (needs choom, ionice)',
+      async () => {
+        const settings = [
+          'echo 100000 > /proc/$$/timerslack_ns',
+          'echo 0x7f > /proc/$$/coredump_filter',
+          'ulimit -s 4096',
+          'ulimit -c 1000',
+          'exec choom -n 50 -- nice -n 3 ionice -c 2 -n 1',
+        ].join('; ');
+        const zygote = await zygoteUnder(settings);
+        const { stdout } = await runIn(bundle, inventory, unset, { zygote });
+        await zygote.close();
+        const script = `${settings} ${join(bundle.rootfs, 'bin/busybox')} sh -c "$0"`;
+        const there = execFileSync('sh', ['-c', script, inventory], {
+          encoding: 'utf8',
+          env: { PATH: `${join(bundle.rootfs, 'bin')}:/usr/bin:/bin` },
+        });
+        expect(stdout).toBe(there);
+        expect(stdout).toMatch(/^3\n0\n0\n100000\n0000007f\n50\n/);
+      },
+    );
+
     it.skipIf(!has('taskset'))(
       'a launcher that is pinned to one CPU does not pin the program (needs taskset)',
       async () => {
-        const zygote = await zygoteUnder('taskset 1');
+        const zygote = await zygoteUnder('exec taskset 1');
         const script = 'grep Cpus_allowed_list /proc/self/status';
         const pinned = await runIn(bundle, script, undefined, { zygote });
         const free = await runIn(bundle, script);
@@ -376,7 +407,9 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
     it.skipIf(!has('setpriv'))(
       'capabilities that the launcher has inheritable or ambient do not reach the program (CVE-2022-29162) (needs setpriv)',
       async () => {
-        const zygote = await zygoteUnder('setpriv --inh-caps +kill,+chown --ambient-caps +kill');
+        const zygote = await zygoteUnder(
+          'exec setpriv --inh-caps +kill,+chown --ambient-caps +kill',
+        );
         const { stdout } = await runIn(
           bundle,
           'grep -E "^Cap(Inh|Amb)" /proc/self/status',

@@ -1,5 +1,6 @@
 import { syscallError } from '@pilotlight/scm-rights';
-import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
@@ -7,6 +8,7 @@ import {
   RESOLVE_NO_XDEV,
 } from '../syscall/constants.ts';
 import { createRecordingSyscall, type RecordingSyscall } from '../syscall/recording.ts';
+import { createLinuxSyscall } from '../syscall/linux.ts';
 import { withProcfs } from './procfs.ts';
 
 const EXDEV = 18;
@@ -80,5 +82,42 @@ describe('withProcfs', () => {
       ['thread-self/', 0],
       ['attr/exec', RESOLVE_NO_SYMLINKS],
     ]);
+  });
+});
+
+describe('withProcfs on this kernel', () => {
+  const comm = (): string => readFileSync('/proc/thread-self/comm', 'utf8').trim();
+  let before: string;
+  beforeEach(() => {
+    before = comm();
+  });
+  afterEach(() => withProcfs(createLinuxSyscall(), (own) => own.write('thread-self/comm', before)));
+
+  it('withProcfs writes a file of this thread through the mounted /proc', () => {
+    withProcfs(createLinuxSyscall(), (procfs) => procfs.write('thread-self/comm', 'mounted'));
+    expect(comm()).toBe('mounted');
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  it.skipIf(!isRoot)(
+    'withProcfs writes it through one that is mounted nowhere (needs root)',
+    () => {
+      const sys = createLinuxSyscall();
+      const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+      withProcfs({ ...sys, fstatfs: () => ({ type: 0 }) }, (procfs) => {
+        procfs.write('thread-self/comm', 'detached');
+        expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(mounts);
+      });
+      expect(comm()).toBe('detached');
+    },
+  );
+
+  it('withProcfs does not follow a magic link out of procfs', () => {
+    expect(() =>
+      withProcfs(createLinuxSyscall(), (procfs) => procfs.write('thread-self/cwd/x', '')),
+    ).toThrow(expect.objectContaining({ code: 'ELOOP' }));
+    expect(() =>
+      withProcfs(createLinuxSyscall(), (procfs) => procfs.write('sys/../../etc/x', '')),
+    ).toThrow(/openat2/);
   });
 });
