@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import {
   launch,
   type LaunchedProcess,
+  optionalZygoteFlags,
   requiredZygoteFlags,
   startZygote,
   type Zygote,
@@ -120,7 +121,8 @@ describe.skipIf(lacking !== '')(`zygote${lacking}`, () => {
        process.exitCode = code;`,
     );
     const run = promisify(execFile);
-    await expect(run(process.execPath, [...requiredZygoteFlags, program])).rejects.toMatchObject({
+    const flags = [...requiredZygoteFlags, ...optionalZygoteFlags];
+    await expect(run(process.execPath, [...flags, program])).rejects.toMatchObject({
       code: 6,
       stderr: '',
     });

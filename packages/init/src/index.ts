@@ -23,6 +23,15 @@ export type {
   OciUser,
 } from './config/oci-spec.ts';
 export type {
+  OciExecCpuAffinity,
+  OciIntelRdt,
+  OciIoPriority,
+  OciMemoryPolicy,
+  OciNetDevice,
+  OciPersonality,
+  OciScheduler,
+} from './config/spec/attributes.ts';
+export type {
   OciIdMapping,
   OciNamespace,
   OciNamespaceType,

@@ -99,23 +99,50 @@ function fold(names: string): string {
   );
 }
 
-const everything = configFor((spec) => {
-  spec.process.user = { uid: 1000, gid: 1000, additionalGids: [5], umask: 0o27 };
-  spec.process.consoleSize = { height: 24, width: 80 };
-  spec.process.oomScoreAdj = 100;
-  spec.domainname = 'example';
-  spec.process.capabilities!.inheritable = ['CAP_KILL'];
-  spec.process.capabilities!.ambient = ['CAP_KILL'];
-  spec.hooks = {
-    createContainer: [{ path: '/hook', env: ['A=1'], timeout: 3 }],
-    startContainer: [{ path: '/hook', args: ['zero', 'one'] }],
-  };
-  spec.mounts!.push({
-    destination: '/data',
-    source: '/srv',
-    options: ['rbind', 'ro', 'rnosuid', 'rprivate'],
-  });
-});
+const everything: InitConfig = {
+  ...configFor((spec) => {
+    spec.process.user = { uid: 1000, gid: 1000, additionalGids: [5], umask: 0o27 };
+    spec.process.consoleSize = { height: 24, width: 80 };
+    spec.process.oomScoreAdj = 100;
+    spec.domainname = 'example';
+    spec.linux!.sysctl = { 'net.ipv4.ip_forward': '1', 'kernel.msgmax': '8192' };
+    spec.process.scheduler = { policy: 'SCHED_BATCH', nice: 5 };
+    spec.process.ioPriority = { class: 'IOPRIO_CLASS_BE', priority: 5 };
+    spec.linux!.personality = { domain: 'LINUX32' };
+    spec.linux!.memoryPolicy = { mode: 'MPOL_BIND', nodes: '0' };
+    spec.process.capabilities!.inheritable = ['CAP_KILL'];
+    spec.process.capabilities!.ambient = ['CAP_KILL'];
+    spec.hooks = {
+      createContainer: [{ path: '/hook', env: ['A=1'], timeout: 3 }],
+      startContainer: [{ path: '/hook', args: ['zero', 'one'] }],
+    };
+    spec.mounts!.push({
+      destination: '/data',
+      source: '/srv',
+      options: ['rbind', 'ro', 'rnosuid', 'rprivate'],
+    });
+  }),
+  // What depends on the host, or on options of the launch.
+  activation: { count: 1, names: ['a'] },
+  labels: { apparmor: 'profile', selinux: 'label' },
+  netDevices: [
+    {
+      hostName: 'eth0',
+      name: 'pl1',
+      template: 'eth%d',
+      addresses: [
+        {
+          family: 2,
+          prefixLength: 8,
+          local: '0a000001',
+          address: '0a000001',
+          broadcast: undefined,
+          flags: 0,
+        },
+      ],
+    },
+  ],
+};
 
 /** Stands for a compiled one. */
 const seccompFilter = 'BgAAAAAA/38=';
@@ -164,9 +191,9 @@ describe('runChild', () => {
       config: readAll, close
       session: setsid, umask, openat2, writeAll, close
       user namespace: setDumpable
-      keyring: joinSessionKeyring
+      keyring: openat2, filesystemType, openat2 ×2, close, writeAll, close, joinSessionKeyring, openat2 ×2, close, writeAll, close ×2
       cgroup namespace: unshare
-      network: interfaceUp
+      network: interfaceUp, interfaceIndex, routeRequest ×3
       rootfs: mountSetattr, openat2, openTree, moveMount, close
       mounts: fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, (fsconfigString ×3, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen) ×2, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, fsopen, fsconfigString, fsconfigCreate, fsmount, close, openat2, moveMount, close ×2, openTree, mountSetattr ×2, statx, openat2, moveMount, close, mountSetattr, close
       devices: openat2, symlinkat ×5, mknodat ×6, close
@@ -177,14 +204,17 @@ describe('runChild', () => {
       streams: openat2, statx, openPtyPeer, setWindowSize, openat2, createFile, close, openat2, openTree, moveMount, close ×3, sendFile, close ×2, dup3 ×3, close, setControllingTerminal
       read-only root: mountSetattr
       hostname: sethostname, setdomainname
+      sysctl: openat2, filesystemType, openat2, writeAll, close, openat2, writeAll, close ×2
+      security labels: openat2, filesystemType, openat2 ×2, close, writeAll, close, openat2 ×2, close, writeAll, close ×2
       read-only paths: (openat2, openTree, mountSetattr, moveMount, close ×2) ×5
       masked paths: openat2, statx, fsopen, fsconfigString, fsconfigFlag, fsconfigCreate, fsmount, close, moveMount, close, (openat2, statx, openTree, moveMount, close ×2, openat2, statx) ×2, (openTree, moveMount, close ×2, openat2, statx) ×6, openTree, moveMount, close ×4
       limits: prlimit
+      scheduling: schedSetattr, ioprioSet, personality, setMempolicy
       ready: sendPacket, receivePacket
       working directory: chdir, getcwd
       credentials: statx ×2, fchown, statx, fchown, dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, raiseAmbientCapability, setNoNewPrivileges
       startContainer: umask, getpid, memoryFile, pipe, spawn, close ×2, pidfdOpen, pollSpawned, waitSpawned, readAvailable, close ×2
-      exec: openat2, readAll, close, statx, access, umask, closeRange, resetSignals, execve
+      exec: getpid, openat2, readAll, close, statx, access, umask, closeRange, resetSignals, execve
       "
     `);
   });
@@ -195,7 +225,7 @@ describe('runChild', () => {
     expect(calls.at(-2)?.args).toEqual([
       '/usr/local/sbin/sh',
       ['sh'],
-      [...stockSpec().process.env!, 'HOME=/'],
+      [...stockSpec().process.env!, 'LISTEN_FDS=1', 'LISTEN_PID=1', 'LISTEN_FDNAMES=a', 'HOME=/'],
     ]);
   });
 

@@ -6,22 +6,27 @@ import { AT_FDCWD, O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
+import { activationEnvironment } from './activation.ts';
 import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
 import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
 import { runHooks } from './hooks.ts';
+import { setUpNetDevices } from './net-devices.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
 import { makeMounts, sealMounts, type UnsealedMount } from './rootfs/make-mounts.ts';
 import { enterRoot } from './rootfs/pivot-root.ts';
 import { prepareRoot } from './rootfs/prepare-root.ts';
 import { makePathsReadonly, maskPaths } from './rootfs/restrict-paths.ts';
+import { setScheduling } from './scheduling.ts';
+import { setExecLabels, withKeyLabel } from './security-labels.ts';
 import { giveStreamsToUser, makeStreamsBlocking, reopenNullStreams } from './stdio.ts';
 import { loadSeccompFilter } from './seccomp.ts';
 import { attempting } from './step-failure.ts';
 import { ask } from './sync-peer.ts';
+import { setSysctls } from './sysctl.ts';
 import { enterWorkingDirectory, makeWorkingDirectory } from './working-directory.ts';
 
 /** What stages hand on to later ones. */
@@ -102,9 +107,10 @@ export const stages: readonly Stage[] = [
     // Before the user changes: the keyring belongs to who creates it.
     name: 'keyring',
     alsoOnEntering: true,
-    run({ sys, config }) {
+    run({ sys, config: { keyring, labels } }) {
+      if (keyring === undefined) return;
       try {
-        sys.joinSessionKeyring(config.keyring);
+        withKeyLabel(sys, labels, () => sys.joinSessionKeyring(keyring));
       } catch (error) {
         // A kernel without keyrings has none to leak.
         if (!isSyscallError(error, 'ENOSYS')) throw error;
@@ -123,6 +129,7 @@ export const stages: readonly Stage[] = [
     name: 'network',
     run({ sys, config }) {
       if (config.loopbackUp) attempting('bring up loopback', {}, () => sys.interfaceUp('lo'));
+      setUpNetDevices(sys, config.netDevices);
     },
   },
   {
@@ -197,6 +204,17 @@ export const stages: readonly Stage[] = [
     },
   },
   {
+    // Before the read-only paths, of which /proc/sys is usually one; after the network is up,
+    // whose interfaces have parameters of their own.
+    name: 'sysctl',
+    run: ({ sys, config }) => setSysctls(sys, config.sysctls),
+  },
+  {
+    // While nothing of /proc is masked. It counts from the next execve(2) on, whoever makes that.
+    name: 'security labels',
+    run: ({ sys, config }) => setExecLabels(sys, config.labels),
+  },
+  {
     name: 'read-only paths',
     run: ({ sys, config }) => makePathsReadonly(sys, config.readonlyPaths),
   },
@@ -216,6 +234,12 @@ export const stages: readonly Stage[] = [
         );
       }
     },
+  },
+  {
+    // While CAP_SYS_NICE is there. As late as that allows: from here on this process itself waits
+    // its turn as the program will.
+    name: 'scheduling',
+    run: ({ sys, config }) => setScheduling(sys, config.scheduling),
   },
   {
     // The gate. Nothing after it can leave anything behind outside this process, and nothing
@@ -277,7 +301,8 @@ export const stages: readonly Stage[] = [
     name: 'exec',
     alsoOnEntering: true,
     run({ sys, config, fds }) {
-      const env = programEnvironment(sys, config.env, config.user.uid);
+      const listed = activationEnvironment(sys, config.env, config.activation);
+      const env = programEnvironment(sys, listed, config.user.uid);
       const program = findProgram(sys, config.args[0] ?? '', env);
       sys.umask(config.umask);
       // The sync socket is among them: its end of file is what tells the parent of success.

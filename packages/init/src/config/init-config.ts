@@ -1,9 +1,14 @@
 import type { MountIdMapping } from '@pilotlight/sync';
+import type { PlannedLabels } from '../lsm/plan-labels.ts';
+import type { PlannedActivation } from '../plan/activation.ts';
 import type { PlannedCapabilities } from '../plan/capabilities.ts';
 import type { PlannedDevice } from '../plan/devices.ts';
 import type { ChildHooks } from '../plan/hooks.ts';
 import type { AttributeChange, PropagationChange } from '../plan/mount-options.ts';
+import type { MovedNetDevice } from '../plan/net-devices.ts';
 import type { PlannedRlimit } from '../plan/rlimits.ts';
+import type { PlannedScheduling } from '../plan/scheduling.ts';
+import type { PlannedSysctl } from '../plan/sysctl.ts';
 import type { PlannedSeccomp } from '../seccomp/plan-seccomp.ts';
 
 /**
@@ -20,8 +25,8 @@ export type ProcessConfig = {
   args: string[];
   env: string[];
   cwd: string;
-  /** Join a session keyring of this name; see keyrings(7). */
-  keyring: string;
+  /** Join a session keyring of this name; see keyrings(7). Without it the launching process's is kept. */
+  keyring: string | undefined;
   /** In the order of the `joins` descriptors; empty where an entry process has joined them. */
   joins: NamespaceToJoin[];
   /** Become the root of the user namespace, which is not the launcher's. */
@@ -29,6 +34,9 @@ export type ProcessConfig = {
   /** False where the user namespace forbids setgroups(2). */
   canSetGroups: boolean;
   console: { height: number; width: number } | undefined;
+  activation: PlannedActivation | undefined;
+  labels: PlannedLabels | undefined;
+  scheduling: PlannedScheduling;
   rlimits: PlannedRlimit[];
   oomScoreAdj: number | undefined;
   umask: number;
@@ -45,6 +53,8 @@ export type ContainerConfig = {
   /** What to set the clocks of a new time namespace to, as /proc/PID/timens_offsets takes it. */
   timeOffsets: string | undefined;
   loopbackUp: boolean;
+  /** Filled in by the parent, once they are moved. */
+  netDevices: MovedNetDevice[];
   hostname: string | undefined;
   domainname: string | undefined;
   rootfs: PlannedRootfs;
@@ -54,6 +64,7 @@ export type ContainerConfig = {
   devLinks: readonly (readonly [name: string, target: string])[];
   maskedPaths: string[];
   readonlyPaths: string[];
+  sysctls: PlannedSysctl[];
   hooks: ChildHooks | undefined;
 };
 

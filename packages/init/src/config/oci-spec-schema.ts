@@ -4,6 +4,17 @@ import { hooksSchema } from './schema/hooks.ts';
 import { deviceSchema, mountSchema, rootfsPropagationSchema } from './schema/mounts.ts';
 import { idMappingSchema, namespaceSchema, timeOffsetsSchema } from './schema/namespaces.ts';
 import {
+  execCpuAffinitySchema,
+  intelRdtSchema,
+  ioPrioritySchema,
+  memoryPolicySchema,
+  netDevicesSchema,
+  personalitySchema,
+  schedulerSchema,
+  securityLabel,
+  sysctlSchema,
+} from './schema/attributes.ts';
+import {
   absolutePath,
   int64,
   kernelString,
@@ -53,11 +64,11 @@ const processSchema = z.object({
   rlimits: z.array(rlimitSchema).nullish(),
   noNewPrivileges: z.boolean().optional(),
   oomScoreAdj: z.int().min(-1000).max(1000).optional(),
-  apparmorProfile: z.string().optional(),
-  selinuxLabel: z.string().optional(),
-  scheduler: z.unknown().optional(),
-  ioPriority: z.unknown().optional(),
-  execCPUAffinity: z.unknown().optional(),
+  apparmorProfile: securityLabel.optional(),
+  selinuxLabel: securityLabel.optional(),
+  scheduler: schedulerSchema.nullish(),
+  ioPriority: ioPrioritySchema.nullish(),
+  execCPUAffinity: execCpuAffinitySchema.nullish(),
 });
 
 const deviceRuleSchema = z.object({
@@ -81,14 +92,14 @@ const linuxSchema = z.object({
   devices: z.array(deviceSchema).nullish(),
   uidMappings: z.array(idMappingSchema).nullish(),
   gidMappings: z.array(idMappingSchema).nullish(),
-  sysctl: z.record(z.string(), z.string()).nullish(),
+  sysctl: sysctlSchema.nullish(),
   seccomp: seccompSchema.nullish(),
-  mountLabel: z.string().optional(),
-  intelRdt: z.unknown().optional(),
-  personality: z.unknown().optional(),
+  mountLabel: securityLabel.optional(),
+  intelRdt: intelRdtSchema.nullish(),
+  personality: personalitySchema.nullish(),
   timeOffsets: timeOffsetsSchema.nullish(),
-  netDevices: z.unknown().optional(),
-  memoryPolicy: z.unknown().optional(),
+  netDevices: netDevicesSchema.nullish(),
+  memoryPolicy: memoryPolicySchema.nullish(),
 });
 
 /** Checks a `config.json`: form and ranges, not yet whether fields fit each other. */

@@ -1,6 +1,15 @@
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
+import type {
+  OciExecCpuAffinity,
+  OciIntelRdt,
+  OciIoPriority,
+  OciMemoryPolicy,
+  OciNetDevice,
+  OciPersonality,
+  OciScheduler,
+} from './spec/attributes.ts';
 import type { OciHooks } from './spec/hooks.ts';
 import type { OciDevice, OciMount, OciRootfsPropagation } from './spec/mounts.ts';
 import type { OciIdMapping, OciNamespace, OciTimeOffsets } from './spec/namespaces.ts';
@@ -35,9 +44,9 @@ export type OciProcess = {
   oomScoreAdj?: number | undefined;
   apparmorProfile?: string | undefined;
   selinuxLabel?: string | undefined;
-  scheduler?: unknown;
-  ioPriority?: unknown;
-  execCPUAffinity?: unknown;
+  scheduler?: OciScheduler | null | undefined;
+  ioPriority?: OciIoPriority | null | undefined;
+  execCPUAffinity?: OciExecCpuAffinity | null | undefined;
 };
 
 export type OciUser = {
@@ -91,9 +100,9 @@ export type OciLinux = {
   sysctl?: Record<string, string> | null | undefined;
   seccomp?: OciSeccomp | null | undefined;
   mountLabel?: string | undefined;
-  intelRdt?: unknown;
-  personality?: unknown;
+  intelRdt?: OciIntelRdt | null | undefined;
+  personality?: OciPersonality | null | undefined;
   timeOffsets?: OciTimeOffsets | null | undefined;
-  netDevices?: unknown;
-  memoryPolicy?: unknown;
+  netDevices?: Record<string, OciNetDevice> | null | undefined;
+  memoryPolicy?: OciMemoryPolicy | null | undefined;
 };

@@ -25,21 +25,6 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
     process.user?.username,
     'on Linux a user is named by uid and gid',
   );
-  refuse('process.apparmorProfile', process.apparmorProfile);
-  refuse('process.selinuxLabel', process.selinuxLabel);
-  refuse('process.scheduler', process.scheduler);
-  refuse('process.ioPriority', process.ioPriority);
-  refuse('process.execCPUAffinity', process.execCPUAffinity);
-
-  refuse('linux.sysctl', linux.sysctl);
-  refuse('linux.mountLabel', linux.mountLabel);
-  // Also when it is empty, which already asks for a group of its own.
-  if (linux.intelRdt !== undefined && linux.intelRdt !== null) {
-    refusals.push({ field: 'linux.intelRdt', reason: later });
-  }
-  refuse('linux.personality', linux.personality);
-  refuse('linux.netDevices', linux.netDevices);
-  refuse('linux.memoryPolicy', linux.memoryPolicy);
   for (const [name, value] of Object.entries(linux.resources ?? {})) {
     if (name !== 'devices') refuse(`linux.resources.${name}`, value);
   }

@@ -16,8 +16,8 @@ const others: Readonly<Partial<Record<keyof Syscall, readonly string[]>>> = {
   setBlocking: ['fcntl'],
   readAll: ['read'],
   writeAll: ['write'],
-  sendPacket: ['sendto'],
-  receivePacket: ['recvfrom'],
+  sendPacket: ['write'],
+  receivePacket: ['read'],
   sendFile: ['sendmsg'],
   receiveFile: ['recvmsg'],
   // files
@@ -32,10 +32,16 @@ const others: Readonly<Partial<Record<keyof Syscall, readonly string[]>>> = {
   fsconfigCreate: ['fsconfig'],
   // namespaces
   interfaceUp: ['socket', 'ioctl', 'close'],
+  // netlink
+  interfaceIndex: ['socket', 'ioctl', 'close'],
+  routeRequest: ['socket', 'sendto', 'recvfrom', 'close'],
   // process
   prlimit: ['prlimit64'],
   resetSignals: ['rt_sigaction', 'rt_sigprocmask'],
   exit: ['exit_group'],
+  // seccomp
+  setSeccompFilter: ['seccomp'],
+  setSeccompListener: ['seccomp', 'write'],
   // spawn
   memoryFile: ['memfd_create', 'write', 'lseek'],
   pipe: ['pipe2', 'fcntl'],

@@ -57,6 +57,14 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     hostname === undefined
       ? { what: `Set the domain name to ${domainname}.`, field: 'domainname' }
       : { what: `Set the host name to ${hostname}.`, field: 'hostname' },
+  sysctl: ({ sysctls }) => ({
+    what: `Set ${sysctls.length} kernel parameters of its namespaces.`,
+    field: 'linux.sysctl',
+  }),
+  'security labels': () => ({
+    what: 'Ask for the security label that the program is to have.',
+    field: 'process.apparmorProfile',
+  }),
   'read-only paths': ({ readonlyPaths }) => ({
     what: `Make ${readonlyPaths.join(', ')} read-only.`,
     field: 'linux.readonlyPaths',
@@ -68,6 +76,10 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
   limits: ({ rlimits }) => ({
     what: `Set ${rlimits.map(({ type, soft, hard }) => `${type} to ${soft} of ${hard}`).join(', ')}.`,
     field: 'process.rlimits',
+  }),
+  scheduling: () => ({
+    what: 'Set how it is scheduled, its personality and its memory policy.',
+    field: 'process.scheduler',
   }),
   ready: () => ({ what: 'Say that all is ready, and wait for the gate to open.' }),
   seccomp: () => ({

@@ -3,10 +3,12 @@ import type { OciSpec } from '../config/oci-spec.ts';
 import { requireRunLimits, type RunLimitOptions } from '../end/run-limits.ts';
 import { InvalidConfigError, ZygoteError } from '../errors.ts';
 import { type LaunchPlan, planLaunch } from '../plan/plan-launch.ts';
+import { planActivation } from '../plan/activation.ts';
 import { inheritedLimits } from './inherited-limits.ts';
 import { LaunchedProcess } from './launched-process.ts';
 import { Launching } from './launching.ts';
 import type { LaunchPhase } from './phases.ts';
+import { type ProgramFdOptions, programFds } from './program-fds.ts';
 import type { StdioOptions } from './stdio.ts';
 import type { WaitStatus } from '@pilotlight/scm-rights';
 import type { TranscriptSink } from './transcript.ts';
@@ -22,54 +24,60 @@ export type LaunchConfig = {
   bundle: string;
 };
 
-export type LaunchOptions = RunLimitOptions & {
-  /** Default: standard input from /dev/null, the others inherited. With a terminal it does not count. */
-  stdio?: StdioOptions;
-  /**
-   * A connected Unix stream socket that takes the master side of the pty, as runc's console
-   * socket does. Needed exactly when the specification wants a terminal. Stays the caller's.
-   */
-  consoleSocket?: FdLike;
-  /** What forks. Default: a process shared by all launches, started on first use. */
-  zygote?: Zygote;
-  /**
-   * Aborted, it ends the launch, which is rejected with the signal's reason; what was made until
-   * then is removed. It has no say any more once the program runs; see `signal` for that.
-   */
-  launchSignal?: AbortSignal;
-  /**
-   * How long, in milliseconds, the child may take to reach the gate, and again from there to its
-   * program; then it is killed. Also how long a hook may take that has no timeout of its own.
-   * Default 60 000.
-   */
-  launchTimeoutMs?: number;
-  /**
-   * Gets the handshake as JSON lines, see `@pilotlight/sync/transcript`: each message with its time,
-   * its direction and its bytes. The config, which may hold secrets, is not part of it.
-   */
-  transcript?: TranscriptSink;
-  /**
-   * Move the root file system over the old root and change into it, instead of pivot_root(2), which
-   * fails where the host still runs on its initial ramfs. Weaker: what the host has mounted stays
-   * in the namespace, below the container's root. runc's --no-pivot. Default false.
-   */
-  noPivot?: boolean;
-  /** Soft limit of open files where the specification sets none. Default 1024, as systemd's. */
-  nofileSoft?: number;
-  /**
-   * Called with the true status while the process is a zombie; it is reaped when the promise
-   * settles. Whoever wants never to lose a status writes it down here.
-   */
-  onExit?: (status: WaitStatus) => Promise<void> | void;
-  /** Gets what went wrong and changes nothing, such as a `poststop` hook that failed. */
-  onWarning?: (warning: Error) => void;
-  /**
-   * Who runs the `poststop` hooks of a program that ran: `exit`, the default, is this process, once
-   * the program has ended and its cgroup is removed; `caller` leaves them to runPoststopHooks. After
-   * a launch that failed or was aborted they run here in any case.
-   */
-  poststop?: 'exit' | 'caller';
-};
+export type LaunchOptions = RunLimitOptions &
+  ProgramFdOptions & {
+    /** Default: standard input from /dev/null, the others inherited. With a terminal it does not count. */
+    stdio?: StdioOptions;
+    /**
+     * A connected Unix stream socket that takes the master side of the pty, as runc's console
+     * socket does. Needed exactly when the specification wants a terminal. Stays the caller's.
+     */
+    consoleSocket?: FdLike;
+    /**
+     * Gives the program a session keyring of its own, keyrings(7). Without it the keys of the
+     * launching process are within its reach, as with runc's --no-new-keyring. Default true.
+     */
+    newKeyring?: boolean;
+    /** What forks. Default: a process shared by all launches, started on first use. */
+    zygote?: Zygote;
+    /**
+     * Aborted, it ends the launch, which is rejected with the signal's reason; what was made until
+     * then is removed. It has no say any more once the program runs; see `signal` for that.
+     */
+    launchSignal?: AbortSignal;
+    /**
+     * How long, in milliseconds, the child may take to reach the gate, and again from there to its
+     * program; then it is killed. Also how long a hook may take that has no timeout of its own.
+     * Default 60 000.
+     */
+    launchTimeoutMs?: number;
+    /**
+     * Gets the handshake as JSON lines, see `@pilotlight/sync/transcript`: each message with its time,
+     * its direction and its bytes. The config, which may hold secrets, is not part of it.
+     */
+    transcript?: TranscriptSink;
+    /**
+     * Move the root file system over the old root and change into it, instead of pivot_root(2), which
+     * fails where the host still runs on its initial ramfs. Weaker: what the host has mounted stays
+     * in the namespace, below the container's root. runc's --no-pivot. Default false.
+     */
+    noPivot?: boolean;
+    /** Soft limit of open files where the specification sets none. Default 1024, as systemd's. */
+    nofileSoft?: number;
+    /**
+     * Called with the true status while the process is a zombie; it is reaped when the promise
+     * settles. Whoever wants never to lose a status writes it down here.
+     */
+    onExit?: (status: WaitStatus) => Promise<void> | void;
+    /** Gets what went wrong and changes nothing, such as a `poststop` hook that failed. */
+    onWarning?: (warning: Error) => void;
+    /**
+     * Who runs the `poststop` hooks of a program that ran: `exit`, the default, is this process, once
+     * the program has ended and its cgroup is removed; `caller` leaves them to runPoststopHooks. After
+     * a launch that failed or was aborted they run here in any case.
+     */
+    poststop?: 'exit' | 'caller';
+  };
 
 /**
  * A child that has done everything but run its program; it waits for `run`.
@@ -114,7 +122,10 @@ export async function prepareLaunch(
     ...config,
     inheritedLimits: inheritedLimits(options.nofileSoft),
     noPivot: options.noPivot ?? false,
+    newKeyring: options.newKeyring ?? true,
+    activation: planActivation(options.listenFds?.length ?? 0, options.listenFdNames),
   });
+  programFds(options);
   requireConsole(plan.terminal, options.consoleSocket);
   const launching = await prepareWithZygote(plan, options);
   let runs = false;

@@ -21,18 +21,22 @@ import {
   UnexpectedTypeError,
 } from '@pilotlight/sync';
 import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
+import type { InitConfig } from '../config/init-config.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import { CLONE_NEWPID } from '../plan/namespaces.ts';
 import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
+import { createRdtGroups, enterRdtGroups } from '../rdt/rdt-group.ts';
 import { answerSeccomp } from './answer-seccomp.ts';
 import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { HandshakeRecord } from './handshake-record.ts';
 import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
+import { moveNetDevices } from './net-devices.ts';
 import { PhaseClock } from './phases.ts';
 import { openNamespaces } from './open-namespaces.ts';
+import { programFds } from './program-fds.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
 import { AttemptTranscript, type HandshakeChannel } from './transcript.ts';
@@ -69,6 +73,8 @@ export class Launching {
   #finished: Promise<void> = Promise.resolve();
   #hasCgroup = false;
   #runs = false;
+  /** Of resctrl; they are removed as cgroups are. */
+  #rdtGroups: string[] = [];
   #transcript: AttemptTranscript | undefined;
   /** Of the last attempt. */
   #record: HandshakeRecord | undefined;
@@ -90,7 +96,8 @@ export class Launching {
   }
 
   get cgroupPaths(): string[] {
-    return this.plan.cgroup?.directories.map((directory) => directory.path) ?? [];
+    const cgroups = this.plan.cgroup?.directories.map((directory) => directory.path) ?? [];
+    return [...cgroups, ...this.#rdtGroups];
   }
 
   /** Up to the gate: the child has said procReady and waits for procRun. */
@@ -102,6 +109,10 @@ export class Launching {
         this.madeCgroups = await createCgroup(this.plan.cgroup);
         this.#hasCgroup = true;
         this.clock.mark('cgroup');
+      }
+      if (this.plan.rdt !== undefined) {
+        this.#rdtGroups = await createRdtGroups(this.plan.rdt);
+        this.#hasCgroup = true;
       }
       this.#stdio = this.#openStreams();
       await this.#forkAndConfigure().catch((error: unknown) => this.#retryAfterCrash(error));
@@ -194,12 +205,22 @@ export class Launching {
         await enterCgroup(this.plan.cgroup, this.child.pid);
         this.clock.mark('enter cgroup');
       }
-      await sendConfig(init, this.plan.init, this.#deadline);
+      if (this.plan.rdt !== undefined) await enterRdtGroups(this.plan.rdt, this.child.pid);
+      await sendConfig(init, await this.#finishedConfig(), this.#deadline);
     } finally {
       init.close();
     }
     await this.#await('procHooks');
     this.clock.mark('mounts');
+  }
+
+  /** With what only shows once the child is there. */
+  async #finishedConfig(): Promise<InitConfig> {
+    const { init, netDevices } = this.plan;
+    if (netDevices === undefined) return init;
+    const moved = await moveNetDevices(netDevices, this.child.pid);
+    this.clock.mark('net devices');
+    return { ...init, netDevices: moved };
   }
 
   async #tapped(socket: SyncSocket): Promise<HandshakeChannel> {
@@ -231,6 +252,7 @@ export class Launching {
           init,
           sync,
           ...(consoleSocket === undefined ? {} : { console: consoleSocket }),
+          preserved: programFds(this.#options),
         },
       });
       return ours;

@@ -7,10 +7,16 @@ import { validateSpec } from '../config/load-bundle.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
+import { hostSecurity, type HostSecurity } from '../lsm/host-security.ts';
+import { labelMounts, planLabels } from '../lsm/plan-labels.ts';
+import { type PlannedActivation } from './activation.ts';
+import { planRdt, type RdtPlan } from '../rdt/plan-rdt.ts';
+import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
 import { planMounts } from './mounts.ts';
+import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
 import type { SeccompHost } from '../seccomp/host.ts';
 import { planSeccomp, type SeccompAgent } from '../seccomp/plan-seccomp.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
@@ -18,6 +24,8 @@ import { planRootfs } from './rootfs.ts';
 import { planTimeOffsets } from './time-namespace.ts';
 import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
+import { planScheduling } from './scheduling.ts';
+import { planSysctls } from './sysctl.ts';
 
 const thisProcess = (): Launcher => ({
   uid: geteuid?.() ?? 0,
@@ -53,6 +61,8 @@ export type LaunchPlan = {
   hooks: PlannedHooks | undefined;
   /** Who gets the listener of the seccomp filter. */
   seccompAgent: SeccompAgent | undefined;
+  netDevices: NetDevicesPlan | undefined;
+  rdt: RdtPlan | undefined;
   init: InitConfig;
 };
 
@@ -71,6 +81,14 @@ export type PlanInput = {
   kernelRelease?: string;
   /** Move the root over the old one instead of pivot_root(2); see LaunchOptions. */
   noPivot?: boolean;
+  /** Default: this host's. */
+  security?: HostSecurity;
+  /** Default: this host's. */
+  resctrl?: Resctrl;
+  /** A session keyring of the container's own. Default true. */
+  newKeyring?: boolean;
+  /** Of the descriptors that the program gets. */
+  activation?: PlannedActivation | undefined;
 };
 
 const defaultUmask = 0o022;
@@ -88,6 +106,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const spec = validateSpec(input.spec, 'the specification');
   const hierarchies = input.hierarchies ?? readHierarchies();
   refuseUnsupported(spec);
+  const labels = planLabels(spec, input.security ?? hostSecurity);
   const namespaces = planNamespaces(spec);
   const launcher = input.launcher ?? thisProcess();
   const idMaps = planIdMaps(spec, namespaces, launcher);
@@ -128,12 +147,14 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     bundle,
     hooks,
     seccompAgent: seccomp?.agent,
+    netDevices: planNetDevices(spec),
+    rdt: planRdt(linux.intelRdt, id, input.resctrl ?? hostResctrl),
     init: {
       id,
       args: process.args,
       env: process.env ?? [],
       cwd: process.cwd,
-      keyring: `_ses.${id}`,
+      keyring: input.newKeyring === false ? undefined : `_ses.${id}`,
       joins:
         joinedBy === 'entry'
           ? []
@@ -145,10 +166,11 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       timeOffsets,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
+      netDevices: [],
       hostname: spec.hostname,
       domainname: spec.domainname,
       rootfs: planRootfs(spec, bundle, input.noPivot ?? false),
-      mounts,
+      mounts: labelMounts(mounts, linux.mountLabel),
       devices: ownsDev ? planDevices(linux.devices ?? []) : [],
       devLinks: ownsDev ? devLinks : [],
       maskedPaths: linux.maskedPaths ?? [],
@@ -157,6 +179,10 @@ export function planLaunch(input: PlanInput): LaunchPlan {
         process.terminal === true
           ? { height: process.consoleSize?.height ?? 0, width: process.consoleSize?.width ?? 0 }
           : undefined,
+      activation: input.activation,
+      sysctls: planSysctls(spec),
+      labels,
+      scheduling: planScheduling(spec),
       rlimits: withInheritedLimits(planRlimits(process.rlimits ?? []), input.inheritedLimits),
       oomScoreAdj: process.oomScoreAdj,
       umask: process.user?.umask ?? defaultUmask,

@@ -4,7 +4,9 @@ import { descriptorCalls } from './calls/descriptors.ts';
 import { fileCalls } from './calls/files.ts';
 import { mountCalls } from './calls/mounts.ts';
 import { namespaceCalls } from './calls/namespaces.ts';
+import { netlinkCalls } from './calls/netlink.ts';
 import { processCalls } from './calls/process.ts';
+import { schedulingCalls } from './calls/scheduling.ts';
 import { seccompCalls } from './calls/seccomp.ts';
 import { spawnCalls } from './calls/spawn.ts';
 import { terminalCalls } from './calls/terminal.ts';
@@ -26,7 +28,9 @@ export function createLinuxSyscall(libc: Libc = loadLibc()): Syscall {
     ...fileCalls(kernel),
     ...mountCalls(kernel),
     ...namespaceCalls(kernel),
+    ...netlinkCalls(kernel),
     ...processCalls(kernel),
+    ...schedulingCalls(kernel),
     ...seccompCalls(kernel),
     ...spawnCalls(kernel),
     ...terminalCalls(kernel),

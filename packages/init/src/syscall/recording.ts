@@ -27,6 +27,7 @@ export type RecordingOptions = {
 export type RecordingSyscall = Syscall & { readonly calls: RecordedCall[] };
 
 const EPERM = 1;
+const PROC_SUPER_MAGIC = 0x9fa0;
 const SPAWNED_PID = 42;
 
 /** What is a character device, wherever it is asked for. */
@@ -88,12 +89,20 @@ const silentCalls = [
   'sethostname',
   'setdomainname',
   'interfaceUp',
+  // netlink
+  'routeRequest',
   // process
   'setsid',
   'umask',
   'prlimit',
   'resetSignals',
   'execve',
+  // scheduling
+  'schedSetattr',
+  'schedSetaffinity',
+  'ioprioSet',
+  'personality',
+  'setMempolicy',
   // seccomp
   'setSeccompFilter',
   'setSeccompListener',
@@ -179,7 +188,7 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     },
     filesystemType(fd, path) {
       record('filesystemType', [fd, path]);
-      return 0;
+      return opened.get(fd) === '/proc' ? PROC_SUPER_MAGIC : 0;
     },
     readlinkat(dirfd, name) {
       record('readlinkat', [dirfd, name]);
@@ -192,6 +201,10 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
     readDirectory(fd, path) {
       record('readDirectory', [fd, path]);
       return [];
+    },
+    interfaceIndex(name) {
+      record('interfaceIndex', [name]);
+      return 2;
     },
     getcwd() {
       record('getcwd', []);

@@ -3,7 +3,9 @@ import type { DescriptorCalls } from './calls/descriptors.ts';
 import type { FileCalls } from './calls/files.ts';
 import type { MountCalls } from './calls/mounts.ts';
 import type { NamespaceCalls } from './calls/namespaces.ts';
+import type { NetlinkCalls } from './calls/netlink.ts';
 import type { ProcessCalls } from './calls/process.ts';
+import type { SchedulingCalls } from './calls/scheduling.ts';
 import type { SeccompCalls } from './calls/seccomp.ts';
 import type { SpawnCalls } from './calls/spawn.ts';
 import type { TerminalCalls } from './calls/terminal.ts';
@@ -12,6 +14,7 @@ import type { TreeCalls } from './calls/trees.ts';
 export type { CapabilityMasks } from './calls/credentials.ts';
 export type { FileStatus } from './calls/files.ts';
 export type { MountAttributes } from './calls/mounts.ts';
+export type { SchedulerAttributes } from './calls/scheduling.ts';
 export type { SpawnedEnd } from './calls/spawn.ts';
 
 /**
@@ -28,7 +31,9 @@ export interface Syscall
     FileCalls,
     MountCalls,
     NamespaceCalls,
+    NetlinkCalls,
     ProcessCalls,
+    SchedulingCalls,
     SeccompCalls,
     SpawnCalls,
     TerminalCalls,

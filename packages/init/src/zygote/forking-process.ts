@@ -1,4 +1,5 @@
 import { loadLibc, waitid, WNOHANG, WNOWAIT } from '@pilotlight/scm-rights/libc';
+import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
 import { type Entry, type EntryRequest, startEntry, takeEntryReport } from './entry.ts';
 import { type ChildToFork, forkChild, withDumpable } from './fork-child.ts';
@@ -24,6 +25,7 @@ export type ForkingProcess = {
 export function forkingProcess(): ForkingProcess {
   const libc = loadLibc();
   const sys = createLinuxSyscall(libc);
+  resetCpuAffinity(sys);
   const forker = createForker(libc);
   return {
     fork(request) {

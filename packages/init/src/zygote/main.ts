@@ -16,6 +16,7 @@ import {
   WNOHANG,
   WNOWAIT,
 } from '@pilotlight/scm-rights/libc';
+import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { describeFailure } from '../child/step-failure.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
 import type { Syscall } from '../syscall/syscall.ts';
@@ -194,6 +195,7 @@ function main(): void {
     say({ event: 'unfit', reason: unfit });
     return;
   }
+  resetCpuAffinity(sys);
   warmUpChild();
   say({ event: 'ready' });
   new ZygoteLoop(sys, forker).run();

@@ -11,8 +11,16 @@ export const requiredZygoteFlags: readonly string[] = [
   '--v8-pool-size=1',
 ];
 
-/** Worth having: code of the child stays compiled, and one thread less. */
-export const optionalZygoteFlags: readonly string[] = ['--no-flush-bytecode', '--disable-sigusr1'];
+/**
+ * Worth having: code of the child stays compiled, one thread less, and no task is posted when the
+ * young generation fills up. Posting one wakes the event loop through a descriptor that a child
+ * has closed, and libuv aborts over that.
+ */
+export const optionalZygoteFlags: readonly string[] = [
+  '--no-flush-bytecode',
+  '--disable-sigusr1',
+  '--no-minor-gc-task',
+];
 
 /** Whether this very process was started so that it can fork itself. */
 export function canForkHere(execArgv: readonly string[] = process.execArgv): boolean {

@@ -9,6 +9,8 @@ const SIGXFSZ = 25;
 /** The process itself: its session, its limits, its program and its end. */
 export interface ProcessCalls {
   setsid(): void;
+  /** In its own pid namespace. */
+  getpid(): number;
   umask(mask: number): void;
   prlimit(resource: number, soft: bigint, hard: bigint): void;
   /** Default dispositions for what Node ignores, then an empty signal mask; both survive execve(2). */
@@ -22,6 +24,7 @@ export interface ProcessCalls {
 
 export function processCalls({ libc, check }: Kernel): ProcessCalls {
   const setsid = libc.func('setsid', 'int', []);
+  const getpid = libc.func('getpid', 'int', []);
   const umask = libc.func('umask', 'uint', ['uint']);
   const prlimit = libc.func('prlimit', 'int', ['int', 'int', 'void *', 'void *']);
   const signal = libc.func<bigint>('signal', 'void *', ['int', 'long']);
@@ -44,6 +47,7 @@ export function processCalls({ libc, check }: Kernel): ProcessCalls {
 
   return {
     setsid: () => void check('setsid', undefined, setsid),
+    getpid: () => getpid(),
     umask: (mask) => void umask(mask),
     prlimit(resource, soft, hard) {
       rlimit[0] = soft;
