@@ -79,7 +79,7 @@ describe.skipIf(lacking !== '')(`launch of a hostile image${lacking}`, () => {
   }
 
   describe('CVE-2021-30465: a component of a destination is swapped for a link', () => {
-    const launches = 60;
+    const launches = 40;
     let swapper: ChildProcess | undefined;
     afterEach(() => void swapper?.kill('SIGKILL'));
 
