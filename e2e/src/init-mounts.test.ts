@@ -1,5 +1,5 @@
 // Mounts and devices as a program sees them, beside runc's on the same configuration where runc 1.1 can do the same.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -13,7 +13,6 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import {
   InvalidConfigError,
   isLaunchError,
@@ -61,8 +60,14 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
   };
 
   /** What is below /data, by both; `names` are compared. */
-  async function both(change: Change, script = mountinfo): Promise<[ours: string, theirs: string]> {
+  async function both(
+    change: Change,
+    script = mountinfo,
+    prepare = (): void => {},
+  ): Promise<[ours: string, theirs: string]> {
+    prepare();
     const own = await runIn(bundle, script, change);
+    prepare();
     const runc = await runUnderRunc(bundle, script, change);
     // runc warns of what is deprecated.
     const complaint = runc.code === 0 ? '' : runc.stderr;
@@ -131,7 +136,12 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
   });
 
   it('launch mounts file systems with their options as runc does', async () => {
-    mkdirSync(join(bundle.rootfs, 'data/kept'), { mode: 0o711 });
+    // What one of them makes is there for the other.
+    const prepare = (): void => {
+      rmSync(join(bundle.rootfs, 'data'), { recursive: true });
+      mkdirSync(join(bundle.rootfs, 'data/kept'), { recursive: true });
+      chmodSync(join(bundle.rootfs, 'data/kept'), 0o711);
+    };
     const tmpfs = (name: string, ...options: string[]): OciMount => ({
       destination: `/data/${name}`,
       type: 'tmpfs',
@@ -152,7 +162,8 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
       { destination: '/data/hidden', type: 'proc', source: 'proc', options: ['hidepid=2'] },
       { destination: '/data/subset', type: 'proc', source: 'proc', options: ['subset=pid'] },
     );
-    const [ours, theirs] = await both(change, `${mountinfo}; stat -c '%n %a %u:%g' /data/*`);
+    const script = `${mountinfo}; stat -c '%n %a %u:%g' /data/*`;
+    const [ours, theirs] = await both(change, script, prepare);
     // runc before 1.2 changes the mode afterwards, newer ones ask for it as we do.
     const seen = below(ours, '/data/');
     expect(mountAt(ours, '/data/kept')?.superOptions).toBe('mode=711,rw');
@@ -574,9 +585,47 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
     });
   });
 
+  describe('in a user namespace', () => {
+    const locked = (): string => join(bundle.path, 'locked');
+    beforeAll(() => {
+      mkdirSync(locked());
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'nosuid,nodev,ro', 'locked', locked()]);
+    });
+    afterAll(() => {
+      execFileSync('umount', [locked()]);
+    });
+
+    it('launch keeps what a more privileged namespace has locked, and binds its devices', async () => {
+      const binds: OciMount[] = [
+        { destination: '/data/plain', source: 'locked', options: ['rbind'] },
+        { destination: '/data/clear', source: 'locked', options: ['rbind', 'suid', 'dev', 'rw'] },
+        { destination: '/data/set', source: 'locked', options: ['rbind', 'rw', 'rnoexec'] },
+        { destination: '/data/both', source: 'locked', options: ['rbind', 'suid', 'noexec'] },
+        { destination: '/data/time', source: 'locked', options: ['rbind', 'noatime', 'noexec'] },
+      ];
+      const spec = shellSpec(`echo x > /dev/null; ${mountinfo}`, (changed) => {
+        writable(...binds)(changed);
+        changed.mounts = changed.mounts!.filter(({ type }) => type !== 'cgroup');
+        changed.linux!.namespaces = changed.linux!.namespaces!.filter(
+          ({ type }) => type !== 'cgroup',
+        );
+        changed.linux!.resources = {};
+        changed.linux!.readonlyPaths = ['/data/plain', '/proc/sys'];
+      });
+      const { stdout } = await launchThere(bundle, spec, ['unshare', '--user', '--mount'], true);
+      const options = (path: string): string | undefined => mountAt(stdout, path)?.options;
+      expect(options('/data/plain')).toBe('nodev,nosuid,relatime,ro');
+      expect(options('/data/clear')).toBe('nodev,nosuid,relatime,ro');
+      expect(options('/data/set')).toBe('nodev,noexec,nosuid,relatime,ro');
+      expect(options('/data/both')).toBe('nodev,noexec,nosuid,relatime,ro');
+      expect(options('/data/time')).toBe('nodev,noexec,nosuid,relatime,ro');
+      expect(mountAt(stdout, '/dev/null')).toMatchObject({ root: '/null' });
+    });
+  });
+
   describe('rootfsPropagation', () => {
     /** In a mount namespace in which everything is shared, as it is on most hosts. */
-    const shared = ['unshare', '--mount', 'sh', '-c', 'mount --make-rshared / && exec "$0" "$@"'];
+    const shared = ['unshare', '--mount', '--propagation', 'shared'];
     const change = (rootfsPropagation: OciRootfsPropagation): Change => {
       return (spec) => {
         writable({ destination: '/data/bound', source: 'source', options: ['rbind'] })(spec);
@@ -623,11 +672,16 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
   });
 });
 
-/** Launches from a fresh Node that is started by `wrapper`, and returns what it says. */
+/**
+ * Launches from a fresh Node that is started by `wrapper`, and returns what it says.
+ *
+ * @param mapIds the wrapper makes a user namespace, in which ids are to be what they are outside
+ */
 async function launchThere(
   bundle: BusyboxBundle,
   spec: unknown,
-  wrapper: readonly string[],
+  [command = '', ...wrapped]: readonly string[],
+  mapIds = false,
 ): Promise<{ stdout: string; lost: string[] }> {
   const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
   const program = join(bundle.path, 'launch.mjs');
@@ -649,8 +703,25 @@ async function launchThere(
      const lost = [...before, ...after].filter((line) => !before.includes(line) || !after.includes(line));
      console.log(JSON.stringify({ stdout, lost }));`,
   );
-  const [command = '', ...args] = wrapper;
-  const run = promisify(execFile);
-  const { stdout } = await run(command, [...args, process.execPath, program]);
-  return JSON.parse(stdout) as { stdout: string; lost: string[] };
+  const script = 'echo started; read go; exec "$0" "$1"';
+  const child = spawn(command, [...wrapped, 'sh', '-c', script, process.execPath, program], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let [output, complaints] = ['', ''];
+  child.stderr.on('data', (part: Buffer) => (complaints += part.toString()));
+  await new Promise<void>((resolve) => {
+    child.stdout.on('data', (part: Buffer) => {
+      output += part.toString();
+      if (output.startsWith('started')) resolve();
+    });
+    child.on('close', () => resolve());
+  });
+  if (mapIds) {
+    for (const map of ['uid_map', 'gid_map'])
+      writeFileSync(`/proc/${child.pid}/${map}`, '0 0 65536');
+  }
+  child.stdin.end('go\n');
+  await new Promise((resolve) => void child.on('close', resolve));
+  expect([complaints, child.exitCode]).toEqual(['', 0]);
+  return JSON.parse(output.slice('started\n'.length)) as { stdout: string; lost: string[] };
 }

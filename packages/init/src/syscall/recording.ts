@@ -169,6 +169,10 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       record('isMountRoot', [fd]);
       return true;
     },
+    mountId(fd) {
+      record('mountId', [fd]);
+      return 0;
+    },
     filesystemType(fd, path) {
       record('filesystemType', [fd, path]);
       return 0;

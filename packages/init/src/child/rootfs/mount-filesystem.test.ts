@@ -26,6 +26,7 @@ const overlay: PlannedFilesystem = {
   fstype: 'overlay',
   // ro, nosuid, noatime, nodiratime, nosymfollow
   attributes: 0x1 | 0x2 | 0x10 | 0x80 | 0x20_0000,
+  superblockFlags: ['ro', 'sync'],
   parameters: [
     ['lowerdir+', long],
     ['lowerdir+', '/b'],
@@ -73,7 +74,7 @@ describe('mountFilesystem', () => {
     mountFilesystem(sys, 10, overlay);
     const names = namesOf(sys);
     expect(names.slice(-4)).toEqual(['fchdir', 'mountOnWorkingDirectory', 'close', 'openat2']);
-    const flags = 0x1 | 0x2 | 0x400 | 0x800 | 0x100;
+    const flags = 0x1 | 0x2 | 0x10 | 0x400 | 0x800 | 0x100;
     expect(sys.calls.at(-3)?.args).toEqual(['tmpfs', 'overlay', flags, overlay.classicData]);
     // Closed before: it would hold the layers.
     expect(names.filter((name) => name === 'close')).toHaveLength(2);

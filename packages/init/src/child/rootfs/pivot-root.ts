@@ -12,7 +12,7 @@ import { moveRoot } from './move-root.ts';
 
 /** Makes `root`, which is closed, the root of this process and, if it can be, of its mount namespace. */
 export function enterRoot(sys: Syscall, root: number, rootfs: PlannedRootfs): void {
-  if (rootfs.noPivot === true) moveRoot(sys, root, rootfs.path);
+  if (rootfs.noPivot === true) moveRoot(sys, root);
   else pivotRoot(sys, root, rootfs.propagation === MS_SHARED);
   sys.close(root);
 }
