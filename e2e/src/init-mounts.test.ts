@@ -669,6 +669,13 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
         .map(({ mountpoint, fstype, options }) => [mountpoint, fstype, options]);
     expect(places(own.stdout)).toEqual(places(runc.stdout));
     expect(own.stdout.split('\n').slice(0, 4)).toEqual(['bin', 'data', 'dev', 'etc']);
+
+    // Through a link: what lies inside the root is not known by its path.
+    const link = join(bundle.path, 'link-to-bundle');
+    symlinkSync(bundle.path, link);
+    const linked = { ...bundle, path: link };
+    const { stdout } = await runIn(linked, 'ls /proc/1/root', undefined, { noPivot: true });
+    expect(stdout.split('\n').slice(0, 4)).toEqual(['bin', 'data', 'dev', 'etc']);
   });
 });
 

@@ -42,8 +42,9 @@ const noHooks = {
   startContainer: null,
 };
 
-/** 0666. */
-const DEVICE_MODE = 0o666;
+// inode(7)
+const S_IFBLK = 0o6_0000;
+const S_IFIFO = 0o1_0000;
 
 /**
  * A launched specification as the configuration that runc 1.1.5 keeps, members in its order.
@@ -56,7 +57,7 @@ export function describeConfig(spec: OciSpec, bundle: string, plan: LaunchPlan):
   const linux = spec.linux ?? {};
   const { mounts, annotations, hostname, ociVersion } = spec;
   return {
-    no_pivot_root: false,
+    no_pivot_root: plan.init.rootfs.noPivot ?? false,
     parent_death_signal: 0,
     rootfs: posix.resolve(bundle, spec.root.path),
     umask: process.user?.umask ?? null,
@@ -89,18 +90,25 @@ export function describeConfig(spec: OciSpec, bundle: string, plan: LaunchPlan):
   };
 }
 
-function describeDevice({ name, major, minor }: LaunchPlan['init']['devices'][number]): RuncDevice {
+function describeDevice(device: LaunchPlan['init']['devices'][number]): RuncDevice {
+  const { path, type, major, minor, mode, uid, gid } = device;
   return {
-    type: 'c'.charCodeAt(0),
+    type: deviceLetter(type).charCodeAt(0),
     major,
     minor,
     permissions: 'rwm',
     allow: true,
-    path: `/dev/${name}`,
-    file_mode: DEVICE_MODE,
-    uid: 0,
-    gid: 0,
+    path,
+    file_mode: mode,
+    uid,
+    gid,
   };
+}
+
+/** As mknod(1) has it. */
+function deviceLetter(type: number): string {
+  if (type === S_IFBLK) return 'b';
+  return type === S_IFIFO ? 'p' : 'c';
 }
 
 function describeCapabilities(sets: OciCapabilitySets | null | undefined): RuncCapabilities | null {
