@@ -652,6 +652,18 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
       expect(lost).toEqual([]);
     });
 
+    it.each<[OciRootfsPropagation]>([['slave'], ['rslave'], ['private'], ['rprivate']])(
+      'launch with "%s" gives root and bind what runc gives them',
+      async (propagation) => {
+        const spec = shellSpec(mountinfo, change(propagation));
+        const own = await launchThere(bundle, spec, shared);
+        const runc = await runUnderRunc(bundle, mountinfo, change(propagation), [], shared);
+        for (const path of ['/', '/data/bound']) {
+          expect(mountAt(own.stdout, path)).toEqual(mountAt(runc.stdout, path));
+        }
+      },
+    );
+
     it('launch refuses what is not safe without pivot_root', async () => {
       const launching = runIn(bundle, 'true', change('rprivate'), { noPivot: true });
       await expect(launching).rejects.toThrow(/linux\.rootfsPropagation: rprivate is not safe/);
