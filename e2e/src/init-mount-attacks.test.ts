@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { ReadStream } from 'node:tty';
+import { fileURLToPath } from 'node:url';
 import { isLaunchError, launch, type LaunchError, type OciMount } from '@pilotlight/init';
 import { receiveFile, SeqpacketSocket, socketpair } from '@pilotlight/scm-rights';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -85,15 +86,18 @@ describe.skipIf(lacking !== '')(`launch of a hostile image${lacking}`, () => {
 
     /** Exchanges `directory` and a link to `target` as fast as it can; resolves once it does. */
     async function startSwapping(directory: string, target: string): Promise<void> {
+      const library = fileURLToPath(import.meta.resolve('@pilotlight/scm-rights/libc'));
+      // RENAME_EXCHANGE of renameat2(2): at every moment one of both is there.
       const program = `
-        import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
+        import { mkdirSync, symlinkSync } from 'node:fs';
+        import { loadLibc } from ${JSON.stringify(library)};
         const [directory, target] = process.argv.slice(1);
-        const [link, other] = [directory + '.link', directory + '.other'];
+        const link = directory + '.link';
         mkdirSync(directory, { recursive: true });
         symlinkSync(target, link);
+        const renameat2 = loadLibc().func('renameat2', 'int', ['int', 'str', 'int', 'str', 'uint']);
         for (let count = 0; ; count++) {
-          try { renameSync(directory, other); renameSync(link, directory); } catch {}
-          try { renameSync(directory, link); renameSync(other, directory); } catch {}
+          if (renameat2(-100, directory, -100, link, 2) !== 0) throw new Error('not exchanged');
           if (count === 100) process.stdout.write('swapping');
         }`;
       swapper = spawn(process.execPath, ['--input-type=module', '-e', program, directory, target], {
