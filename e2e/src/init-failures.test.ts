@@ -97,7 +97,7 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     [
       'a root that does not exist',
       (spec) => void (spec.root.path = 'nowhere'),
-      { step: 'rootfs', errnoCode: 'ENOENT', syscall: 'open_tree' },
+      { step: 'rootfs', errnoCode: 'ENOENT', syscall: 'openat2' },
     ],
     [
       'a program that is not in PATH',
@@ -224,14 +224,13 @@ describe.skipIf(lacking !== '')(`launch that fails${lacking}`, () => {
     });
     expect(stdout).toBe('/tmp/deep\n');
 
-    // A path that is there on the host, and not inside.
+    // A path that is there on the host, and not inside: it is made inside, as under runc.
     symlinkSync(outside, join(bundle.rootfs, 'data/out'));
-    const error = await launchErrorOf((spec) => {
+    const made = await runIn(bundle, 'stat -c %F $(readlink /data/out)/deep', (spec) => {
       spec.root.readonly = false;
       spec.mounts!.push({ destination: '/data/out/deep', type: 'tmpfs' });
     });
-    expect(error).toMatchObject({ step: 'mounts', index: 7, errnoCode: 'EEXIST' });
-    expect(error.hint).toContain('leads nowhere');
+    expect(made.stdout).toBe('directory\n');
     expect(readdirSync(outside)).toEqual([]);
   });
 

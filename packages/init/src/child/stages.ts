@@ -2,7 +2,7 @@ import type { InitConfig } from '../config/init-config.ts';
 import { ociState } from '../hooks/oci-state.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
-import { AT_FDCWD, O_WRONLY } from '../syscall/constants.ts';
+import { AT_FDCWD, AT_RECURSIVE, O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
@@ -222,6 +222,17 @@ export const stages: readonly Stage[] = [
     // After the read-only paths: a mask inside one of them lies on top of its mount.
     name: 'masked paths',
     run: ({ sys, config }) => maskPaths(sys, config.maskedPaths),
+  },
+  {
+    // After the pivot, which refuses a shared root, and after the last mount: what is unbindable
+    // cannot be cloned to make a path in it read-only.
+    name: 'root propagation',
+    run({ sys, config: { rootfs } }) {
+      if (rootfs.ownPropagation === undefined) return;
+      const { propagation, recursive } = rootfs.ownPropagation;
+      const change = { set: 0, clear: 0, propagation };
+      sys.mountSetattr(AT_FDCWD, '/', recursive ? AT_RECURSIVE : 0, change);
+    },
   },
   {
     // While CAP_SYS_RESOURCE is there to raise hard limits.

@@ -89,7 +89,7 @@ export type PlannedRootfs = {
   propagation: number;
   /** False: for the host's root mount alone. */
   propagationRecursive: boolean;
-  /** For the container's root, once it is the root. */
+  /** For the container's root, once it is the root and nothing more is mounted. */
   ownPropagation?: PropagationChange;
   /** Without pivot_root(2), which cannot take off the initial ramfs: the root is moved over the old one. */
   noPivot?: true;

@@ -53,6 +53,10 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     rootfs.readonly
       ? { what: 'Make the root read-only.', field: 'root.readonly' }
       : { what: 'Make read-only what had to be filled first.', field: 'mounts' },
+  'root propagation': () => ({
+    what: 'Let mounts spread from and to the root as the configuration says.',
+    field: 'linux.rootfsPropagation',
+  }),
   hostname: ({ hostname, domainname }) =>
     hostname === undefined
       ? { what: `Set the domain name to ${domainname}.`, field: 'domainname' }

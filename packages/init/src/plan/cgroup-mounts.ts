@@ -3,6 +3,7 @@ import { relative } from 'node:path/posix';
 import type { Hierarchy } from '../cgroup/hierarchies.ts';
 import type { CgroupPlan } from '../cgroup/plan-cgroup.ts';
 import type { FilesystemParameter, PlannedMount } from '../config/init-config.ts';
+import { InvalidConfigError } from '../errors.ts';
 import { MOUNT_ATTR_RDONLY, type MountOptions } from './mount-options.ts';
 
 export type CgroupMountContext = {
@@ -76,8 +77,7 @@ function planOneHierarchy(
   options: MountOptions,
   context: CgroupMountContext,
 ): PlannedMount {
-  const hierarchy = context.hierarchies.find((each) => each.controllers === controllers);
-  if (context.cgroupNamespace || hierarchy === undefined) {
+  if (context.cgroupNamespace) {
     return {
       kind: 'filesystem',
       index,
@@ -92,9 +92,11 @@ function planOneHierarchy(
       propagation: options.propagation,
     };
   }
-  const own = context.cgroup?.directories.find(
-    (directory) => directory.controllers === controllers,
-  );
+  const isOfHierarchy = (each: { controllers: string }): boolean =>
+    each.controllers === controllers;
+  const hierarchy = context.hierarchies.find((each) => isOfHierarchy(each));
+  if (hierarchy === undefined) refuseUnmounted(index);
+  const own = context.cgroup?.directories.find((each) => isOfHierarchy(each));
   return {
     kind: 'bind',
     index,
@@ -105,6 +107,17 @@ function planOneHierarchy(
     recursiveAttributes: options.recursiveAttributes,
     propagation: options.propagation,
   };
+}
+
+function refuseUnmounted(index: number): never {
+  const field = `mounts[${index}].type`;
+  throw new InvalidConfigError(
+    field,
+    `${field}: the hierarchy is not mounted on the host, so the container's part of it cannot be bound`,
+    {
+      hint: 'Add {"type": "cgroup"} to linux.namespaces, or mount the hierarchy below /sys/fs/cgroup on the host.',
+    },
+  );
 }
 
 /** Where a container stands that gets no cgroup of its own: with the process that launches it. */

@@ -95,8 +95,11 @@ function planDevice(device: OciDevice, field: string): PlannedDevice {
   };
 }
 
-const isSame = ({ index: _, ...one }: PlannedDevice, other: PlannedDevice): boolean =>
-  JSON.stringify(one) === JSON.stringify(other);
+function isSame(one: PlannedDevice, other: PlannedDevice): boolean {
+  const parts = ({ type, major, minor, mode, uid, gid }: PlannedDevice): string =>
+    [type, major, minor, mode, uid, gid].join();
+  return parts(one) === parts(other);
+}
 
 function typeBits(type: OciDevice['type']): number {
   if (type === 'p') return S_IFIFO;

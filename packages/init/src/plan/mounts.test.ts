@@ -195,6 +195,7 @@ describe('planMounts', () => {
       kind: 'bind',
       source: '/sys/fs/cgroup/devices/own',
     });
+    expect(() => planMounts(spec, { ...context, hierarchies: [] })).toThrow(InvalidConfigError);
     const elsewhere = { ...v2, root: '/part', ownPath: '/part/own' };
     expect(planMounts(spec, { ...context, hierarchies: [elsewhere] })).toMatchObject([
       { kind: 'bind', source: '/sys/fs/cgroup/own' },

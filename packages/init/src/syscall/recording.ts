@@ -186,6 +186,10 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       record('isMountRoot', [fd]);
       return true;
     },
+    mountId(fd) {
+      record('mountId', [fd]);
+      return 0;
+    },
     filesystemType(fd, path) {
       record('filesystemType', [fd, path]);
       return opened.get(fd) === '/proc' ? PROC_SUPER_MAGIC : 0;

@@ -69,6 +69,7 @@ const sampleConfig: InitConfig = {
         ['flag', null],
       ],
       propagation: [{ propagation: 0, recursive: true }],
+      noLinks: true,
     },
     {
       kind: 'bind',

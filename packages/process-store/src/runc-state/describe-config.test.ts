@@ -112,6 +112,20 @@ test('describeConfig resolves relative sources and roots in the bundle', () => {
   ]);
 });
 
+test('describeConfig keeps the devices of the specification beside the default ones', () => {
+  const devices: NonNullable<OciSpec['linux']>['devices'] = [
+    { path: '/dev/loop9', type: 'b', major: 7, minor: 9, fileMode: 0o640, gid: 6 },
+    { path: '/dev/fifo', type: 'p' },
+    { path: '/dev/null', type: 'c', major: 1, minor: 3, uid: 5 },
+  ];
+  const config = describe({ ...least(), linux: { ...least().linux, devices } });
+  const byPath = new Map(config.devices?.map((device) => [device.path, device]));
+  expect(byPath.get('/dev/loop9')).toMatchObject({ type: 98, major: 7, file_mode: 0o640, gid: 6 });
+  expect(byPath.get('/dev/fifo')).toMatchObject({ type: 112, major: 0, file_mode: 0o666 });
+  expect(byPath.get('/dev/null')).toMatchObject({ type: 99, minor: 3, uid: 5 });
+  expect(config.devices).toHaveLength(8);
+});
+
 test.each<[field: string, change: object]>([
   ['hooks.poststop', { hooks: { poststop: [{ path: '/bin/true' }] } }],
   ['process.apparmorProfile', { process: { ...least().process, apparmorProfile: 'x' } }],

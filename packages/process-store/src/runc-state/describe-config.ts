@@ -42,6 +42,10 @@ const noHooks = {
   startContainer: null,
 };
 
+// inode(7)
+const S_IFBLK = 0o6_0000;
+const S_IFIFO = 0o1_0000;
+
 /**
  * A launched specification as the configuration that runc 1.1.5 keeps, members in its order.
  *
@@ -53,7 +57,7 @@ export function describeConfig(spec: OciSpec, bundle: string, plan: LaunchPlan):
   const linux = spec.linux ?? {};
   const { mounts, annotations, hostname, ociVersion } = spec;
   return {
-    no_pivot_root: false,
+    no_pivot_root: plan.init.rootfs.noPivot ?? false,
     parent_death_signal: 0,
     rootfs: posix.resolve(bundle, spec.root.path),
     umask: process.user?.umask ?? null,
@@ -86,11 +90,10 @@ export function describeConfig(spec: OciSpec, bundle: string, plan: LaunchPlan):
   };
 }
 
-/** Those of every container, which are character devices: `linux.devices` cannot be told yet. */
 function describeDevice(device: LaunchPlan['init']['devices'][number]): RuncDevice {
-  const { path, major, minor, mode, uid, gid } = device;
+  const { path, type, major, minor, mode, uid, gid } = device;
   return {
-    type: 'c'.charCodeAt(0),
+    type: deviceLetter(type).charCodeAt(0),
     major,
     minor,
     permissions: 'rwm',
@@ -100,6 +103,12 @@ function describeDevice(device: LaunchPlan['init']['devices'][number]): RuncDevi
     uid,
     gid,
   };
+}
+
+/** As mknod(1) has it. */
+function deviceLetter(type: number): string {
+  if (type === S_IFBLK) return 'b';
+  return type === S_IFIFO ? 'p' : 'c';
 }
 
 function describeCapabilities(sets: OciCapabilitySets | null | undefined): RuncCapabilities | null {

@@ -22,6 +22,7 @@ const flagOptions = new Map<string, Bits>([
   ...oppositesOf(0x4, 'nodev', 'dev'),
   ...oppositesOf(0x8, 'noexec', 'exec'),
   ...oppositesOf(0x10, 'sync', 'async'),
+  ['remount', { set: 0x20 }],
   ...oppositesOf(0x40, 'mand', 'nomand'),
   ['dirsync', { set: 0x80 }],
   ...oppositesOf(0x100, 'nosymfollow', 'symfollow'),
@@ -49,7 +50,7 @@ const recursiveOptions = new Map<string, { set: number; clear: number }>([
   ['rrelatime', { set: 0, clear: MOUNT_ATTR__ATIME }],
   ['rnoatime', { set: 0x10, clear: MOUNT_ATTR__ATIME }],
   ['rstrictatime', { set: 0x20, clear: MOUNT_ATTR__ATIME }],
-  ['rnorelatime', { set: 0x20, clear: MOUNT_ATTR__ATIME }],
+  ['rnorelatime', { set: 0, clear: MOUNT_ATTR__ATIME }],
   ['rnostrictatime', { set: 0, clear: MOUNT_ATTR__ATIME }],
 ]);
 

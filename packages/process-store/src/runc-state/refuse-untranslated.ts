@@ -22,6 +22,7 @@ const translated = {
     'maskedPaths',
     'readonlyPaths',
     'rootfsPropagation',
+    'devices',
   ]),
   resources: new Set(['devices']),
   mount: new Set(['destination', 'type', 'source', 'options']),

@@ -22,17 +22,16 @@ export function makeMounts(
   mounts: readonly PlannedMount[],
 ): UnsealedMount[] {
   const unsealed: UnsealedMount[] = [];
-  const seals = new Map(
-    mounts.filter(({ kind }) => kind === 'seal').map((seal) => [seal.destination, seal]),
-  );
+  const seals = mounts.filter(({ kind }) => kind === 'seal');
   for (const mount of mounts) {
     if (mount.kind === 'seal') continue;
     attemptMount(mount, () => {
       const fd = makeMount(sys, places, mount);
       if (fd === undefined) return;
-      const seal = seals.get(mount.destination);
-      if (seal?.index === mount.index) unsealed.push({ mount: seal, fd });
-      else sys.close(fd);
+      const { index, destination } = mount;
+      const seal = seals.find((each) => each.index === index && each.destination === destination);
+      if (seal === undefined) sys.close(fd);
+      else unsealed.push({ mount: seal, fd });
     });
   }
   return unsealed;

@@ -111,7 +111,7 @@ function mountClassically(sys: Syscall, root: number, mount: PlannedFilesystem):
   }
   const { fd, path } = openMountTarget(sys, root, destination, 'directory');
   sys.fchdir(fd, destination);
-  sys.mountOnWorkingDirectory(source, fstype, classicFlags(mount.attributes), classicData);
+  sys.mountOnWorkingDirectory(source, fstype, classicFlags(mount), classicData);
   sys.close(fd);
   const mounted = sys.openat2(root, path.slice(1), O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
   changePropagation(sys, mounted, mount.propagation);
@@ -119,15 +119,22 @@ function mountClassically(sys: Syscall, root: number, mount: PlannedFilesystem):
 }
 
 /** The first four bits are the same; mount(2) has other numbers for the rest. */
-function classicFlags(attributes: number): number {
-  const others: readonly [attribute: number, flag: number][] = [
-    [MOUNT_ATTR_NOATIME, 0x400],
-    [MOUNT_ATTR_STRICTATIME, 0x100_0000],
-    [MOUNT_ATTR_NODIRATIME, 0x800],
-    [MOUNT_ATTR_NOSYMFOLLOW, 0x100],
-  ];
-  return others.reduce(
-    (flags, [attribute, flag]) => ((attributes & attribute) === 0 ? flags : flags | flag),
-    attributes & 0xf,
-  );
+function classicFlags({ attributes, superblockFlags }: PlannedFilesystem): number {
+  const flagged = classicAttributes.map(([attribute, flag]) => attributes & attribute && flag);
+  const named = superblockFlags.map((name) => classicNames.get(name) ?? 0);
+  return [...flagged, ...named].reduce((flags, flag) => flags | flag, attributes & 0xf);
 }
+
+const classicAttributes: readonly [attribute: number, flag: number][] = [
+  [MOUNT_ATTR_NOATIME, 0x400],
+  [MOUNT_ATTR_STRICTATIME, 0x100_0000],
+  [MOUNT_ATTR_NODIRATIME, 0x800],
+  [MOUNT_ATTR_NOSYMFOLLOW, 0x100],
+];
+const classicNames: ReadonlyMap<string, number> = new Map([
+  ['ro', 0x1],
+  ['sync', 0x10],
+  ['mand', 0x40],
+  ['dirsync', 0x80],
+  ['lazytime', 0x200_0000],
+]);

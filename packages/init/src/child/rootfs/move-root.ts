@@ -16,12 +16,10 @@ import { attempting } from '../step-failure.ts';
 /**
  * Moves `root` over the root of this mount namespace and changes into it with chroot(2): for a host
  * that runs on its initial ramfs, which pivot_root(2) cannot take off.
- *
- * @param path where the root is mounted now
  */
-export function moveRoot(sys: Syscall, root: number, path: string): void {
+export function moveRoot(sys: Syscall, root: number): void {
   // Before the move: afterwards no path leads there, and yet they would be there.
-  for (const mountpoint of fullMountsOutside(readMountinfo(sys), path)) {
+  for (const mountpoint of fullMountsOutside(readMountinfo(sys), sys.mountId(root))) {
     attempting(`take ${mountpoint} off`, {}, () => takeOff(sys, mountpoint));
   }
   const oldRoot = sys.openat2(AT_FDCWD, '/', O_PATH, 0);
@@ -33,26 +31,52 @@ export function moveRoot(sys: Syscall, root: number, path: string): void {
 }
 
 /**
- * The mount points of whole procfs and sysfs instances outside of `root`, the innermost first.
+ * The mount points of whole procfs and sysfs instances that do not lie in the mount `root`, the
+ * innermost first.
  *
  * The kernel lets a user namespace mount these file systems only while a whole instance can be
  * seen in the mount namespace. The host's would count for a container that was only moved, and
  * let it have a procfs without the masks of its own one.
+ *
+ * @param root by its number: a path of it may lead through links
  */
-export function fullMountsOutside(mountinfo: string, root: string): string[] {
-  return mountinfo
+export function fullMountsOutside(mountinfo: string, root: number): string[] {
+  const mounts = mountinfo
     .split('\n')
-    .flatMap((line) => {
-      const [before = '', after = ''] = line.split(' - ');
-      const fields = before.split(' ');
-      const [shown, mountpoint] = [fields[3], fields[4]];
-      const [fstype = ''] = after.split(' ');
-      if (shown !== '/' || mountpoint === undefined) return [];
-      if (fstype !== 'proc' && fstype !== 'sysfs') return [];
-      const path = unescapeOctal(mountpoint);
-      return path === root || path.startsWith(`${root}/`) ? [] : [path];
+    .map((line) => parseMount(line))
+    .filter((mount) => mount !== undefined);
+  const parents = new Map(mounts.map(({ id, parent }) => [id, parent]));
+  const isInside = (id: number): boolean => {
+    const seen = new Set<number>();
+    for (let at: number | undefined = id; at !== undefined && !seen.has(at); at = parents.get(at)) {
+      if (at === root) return true;
+      seen.add(at);
+    }
+    return false;
+  };
+  return mounts
+    .filter(({ id, shown, fstype }) => {
+      return shown === '/' && (fstype === 'proc' || fstype === 'sysfs') && !isInside(id);
     })
+    .map(({ mountpoint }) => mountpoint)
     .toReversed();
+}
+
+type Mount = { id: number; parent: number; shown: string; mountpoint: string; fstype: string };
+
+/** One line of proc_pid_mountinfo(5). */
+function parseMount(line: string): Mount | undefined {
+  const [before = '', after = ''] = line.split(' - ');
+  const [id, parent, , shown, mountpoint] = before.split(' ');
+  if (shown === undefined || mountpoint === undefined) return undefined;
+  const [fstype = ''] = after.split(' ');
+  return {
+    id: Number(id),
+    parent: Number(parent),
+    shown,
+    mountpoint: unescapeOctal(mountpoint),
+    fstype,
+  };
 }
 
 function readMountinfo(sys: Syscall): string {

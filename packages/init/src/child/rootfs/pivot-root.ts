@@ -8,15 +8,12 @@ import {
   O_PATH,
 } from '../../syscall/constants.ts';
 import type { Syscall } from '../../syscall/syscall.ts';
-import { changePropagation } from './attach.ts';
 import { moveRoot } from './move-root.ts';
 
 /** Makes `root`, which is closed, the root of this process and, if it can be, of its mount namespace. */
 export function enterRoot(sys: Syscall, root: number, rootfs: PlannedRootfs): void {
-  if (rootfs.noPivot === true) moveRoot(sys, root, rootfs.path);
+  if (rootfs.noPivot === true) moveRoot(sys, root);
   else pivotRoot(sys, root, rootfs.propagation === MS_SHARED);
-  // Not before: pivot_root(2) refuses a shared root, and an unbindable one could not be mounted.
-  if (rootfs.ownPropagation !== undefined) changePropagation(sys, root, [rootfs.ownPropagation]);
   sys.close(root);
 }
 

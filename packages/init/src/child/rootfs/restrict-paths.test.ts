@@ -19,12 +19,14 @@ describe('maskPaths', () => {
   it('maskPaths hides files behind the null device, at which it looks once', () => {
     const sys = createRecordingSyscall({ files: ['/proc/kcore', '/proc/keys'] });
     maskPaths(sys, ['/proc/kcore', '/proc/keys']);
-    const each = ['openTree', 'moveMount', 'close', 'close'];
-    expect(namesOf(sys)).toEqual([
-      ...['openat2', 'statx', 'openat2', 'statx', ...each],
-      ...['openat2', 'statx', ...each],
-      'close',
-    ]);
+    const looks = sys.calls.filter(
+      ({ name, args }) => name === 'openat2' && args[1] === '/dev/null',
+    );
+    expect(looks).toHaveLength(1);
+    const names = namesOf(sys);
+    expect(names.filter((name) => name === 'openTree')).toHaveLength(2);
+    expect(names.filter((name) => name === 'moveMount')).toHaveLength(2);
+    expect(names.filter((name) => name === 'close')).toHaveLength(5);
   });
 
   it('maskPaths hides directories behind clones of one empty file system', () => {

@@ -21,6 +21,7 @@ const FSMOUNT_CLOEXEC = 1;
 const MOVE_MOUNT_EMPTY_PATHS = 0x4 | 0x40;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_ATTR_MOUNT_ROOT = 0x2000n;
+const STATX_MNT_ID = 0x1000;
 /** struct statfs is 120 bytes on both architectures; f_type comes first. */
 const STATFS_BYTES = 120;
 
@@ -50,6 +51,8 @@ export interface MountCalls {
   mountOnWorkingDirectory(source: string, fstype: string, flags: number, data: string): void;
   /** Whether the descriptor is the root of a mount; statx(2), STATX_ATTR_MOUNT_ROOT, Linux 5.8. */
   isMountRoot(fd: number): boolean;
+  /** The number that mountinfo has for the mount of a descriptor; statx(2), STATX_MNT_ID, Linux 5.8. */
+  mountId(fd: number): number;
   /** f_type of fstatfs(2). */
   filesystemType(fd: number, path: string): number;
 }
@@ -143,6 +146,10 @@ export function mountCalls({ libc, raw, integers, atPath, check, chunk }: Kernel
     isMountRoot(fd) {
       check('statx', fd, statx, fd, '', AT_EMPTY_PATH, 0, statxBuffer);
       return (statxBuffer.readBigUInt64LE(8) & STATX_ATTR_MOUNT_ROOT) !== 0n;
+    },
+    mountId(fd) {
+      check('statx', fd, statx, fd, '', AT_EMPTY_PATH, STATX_MNT_ID, statxBuffer);
+      return Number(statxBuffer.readBigUInt64LE(144));
     },
     filesystemType(fd, name) {
       check('fstatfs', name, fstatfs, fd, statfsBuffer);
