@@ -3,11 +3,13 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSyscallError, openFd } from '@pilotlight/scm-rights';
-import { LaunchError } from '../errors.ts';
+import { CgroupError, LaunchError } from '../errors.ts';
 import { attachDeviceProgram, loadDeviceProgram } from '../syscall/bpf.ts';
+import { applyWrites } from './apply-writes.ts';
 import { compileDeviceProgram } from './device-program.ts';
 import type { DeviceRule } from './device-rules.ts';
 import { writeDeviceRules } from './devices-v1.ts';
+import { enableControllers } from './enable-controllers.ts';
 import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
 
 /**
@@ -24,6 +26,25 @@ export async function createCgroup(plan: CgroupPlan): Promise<void> {
   if (failed === undefined) return;
   await removeCgroup(made);
   throw failed.reason;
+}
+
+/**
+ * As createCgroup, for a rootless launch: where the user may make no cgroup and the configuration
+ * can do without one, nothing is made, as under runc.
+ *
+ * @returns whether the cgroup is there; when it is not, nothing is to be entered or removed
+ * @throws LaunchError with step `cgroup`
+ */
+export async function createCgroupIfAllowed(plan: CgroupPlan): Promise<boolean> {
+  try {
+    await createCgroup(plan);
+    return true;
+  } catch (error) {
+    const code = error instanceof LaunchError ? error.errnoCode : undefined;
+    const notAllowed = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+    if (plan.optional && notAllowed) return false;
+    throw error;
+  }
 }
 
 async function createDirectory(
@@ -44,6 +65,16 @@ async function createDirectory(
     });
   }
   if (version === 1 && controllers.split(',').includes('cpuset')) await inheritCpuset(directory);
+  await restrict(directory, plan);
+}
+
+/** What the configuration asks of one directory. */
+async function restrict(directory: CgroupDirectory, plan: CgroupPlan): Promise<void> {
+  const { path, mountpoint, enable, writes } = directory;
+  if (enable.length > 0) {
+    await step('write', path, () => enableControllers(path, mountpoint, enable));
+  }
+  if (writes.length > 0) await step('write', path, () => applyWrites(path, writes));
   if (plan.deviceRules !== undefined) await restrictDevices(directory, plan, plan.deviceRules);
 }
 
@@ -66,9 +97,12 @@ async function restrictDevices(
 }
 
 /** A new v1 cpuset is empty and refuses every process: each level takes its parent's CPUs and nodes. */
-async function inheritCpuset({ path, mountpoint }: CgroupDirectory): Promise<void> {
+async function inheritCpuset({
+  path,
+  mountpoint,
+}: Pick<CgroupDirectory, 'path' | 'mountpoint'>): Promise<void> {
   if (path === mountpoint) return;
-  await inheritCpuset({ path: dirname(path), mountpoint, version: 1, controllers: 'cpuset' });
+  await inheritCpuset({ path: dirname(path), mountpoint });
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     const file = join(path, name);
     await step('write', file, async () => {
@@ -131,6 +165,7 @@ async function step<T>(syscall: string, path: string, action: () => Promise<T>):
   try {
     return await action();
   } catch (cause) {
+    if (cause instanceof CgroupError) throw asLaunchError(cause);
     const { code, errno } = cause as NodeJS.ErrnoException;
     throw new LaunchError({
       step: 'cgroup',
@@ -145,6 +180,20 @@ async function step<T>(syscall: string, path: string, action: () => Promise<T>):
       hint: hintFor(cause, code),
     });
   }
+}
+
+function asLaunchError(cause: CgroupError): LaunchError {
+  const { message, path, syscall, errno, errnoCode, hint } = cause;
+  return new LaunchError({
+    step: 'cgroup',
+    message,
+    path,
+    ...(syscall === undefined ? {} : { syscall }),
+    ...(errno === undefined ? {} : { errno }),
+    ...(errnoCode === undefined ? {} : { errnoCode }),
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  });
 }
 
 function hintFor(cause: unknown, code: string | undefined): string {

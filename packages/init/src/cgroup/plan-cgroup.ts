@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path/posix';
 import type { OciDeviceRule, OciSpec } from '../config/oci-spec.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { type DeviceRule, planDeviceRules } from './device-rules.ts';
+import type { CgroupWrite } from './cgroup-write.ts';
 import type { Hierarchy } from './hierarchies.ts';
+import { hasLimits, planResources } from './plan-resources.ts';
 
 /** A cgroup directory that the container's process is put in, one for each hierarchy. */
 export type CgroupDirectory = {
@@ -11,12 +14,22 @@ export type CgroupDirectory = {
   /** Absolute path in this mount namespace. */
   path: string;
   mountpoint: string;
+  /** Controllers that the cgroups above must hand down to a v2 cgroup. */
+  enable: string[];
+  /** Limits, in order. */
+  writes: CgroupWrite[];
 };
 
 export type CgroupPlan = {
   directories: CgroupDirectory[];
   /** In order; `undefined` where the configuration says nothing of devices. */
   deviceRules: DeviceRule[] | undefined;
+  /**
+   * Whether a rootless launch may go on without a cgroup that its user is not allowed to make: the
+   * configuration names neither a path nor a limit. Device rules do not count. In a user
+   * namespace no device node can be made, and one that is there is opened with the user's own rights.
+   */
+  optional: boolean;
 };
 
 /**
@@ -31,25 +44,48 @@ export function planCgroup(
   spec: OciSpec,
   id: string,
   hierarchies: readonly Hierarchy[],
+  controllersOf: (mountpoint: string) => readonly string[] = readControllers,
 ): CgroupPlan | undefined {
-  const { cgroupsPath, resources, namespaces } = spec.linux ?? {};
-  const rules: readonly OciDeviceRule[] = resources?.devices ?? [];
+  const { cgroupsPath, namespaces } = spec.linux ?? {};
+  const resources = spec.linux?.resources ?? {};
+  const rules: readonly OciDeviceRule[] = resources.devices ?? [];
+  const wantsLimits = hasLimits(resources);
   const wantsNamespace = (namespaces ?? []).some((namespace) => namespace.type === 'cgroup');
-  if (cgroupsPath === undefined && rules.length === 0 && !wantsNamespace) return undefined;
+  if (cgroupsPath === undefined && rules.length === 0 && !wantsNamespace && !wantsLimits) {
+    return undefined;
+  }
   if (cgroupsPath?.split('/').includes('..') === true) {
     throw new InvalidConfigError('linux.cgroupsPath', 'linux.cgroupsPath: must not contain ".."', {
       hint: 'Name the cgroup by its path from the root of the hierarchy.',
     });
   }
   const name = cgroupsPath === undefined || cgroupsPath === '' ? id : cgroupsPath;
-  const directories = hierarchies.map(({ version, controllers, mountpoint, root, ownPath }) => {
+  const plans = wantsLimits
+    ? planResources(resources, hierarchies, () => {
+        const unified = hierarchies.find(({ version }) => version === 2);
+        return unified === undefined ? [] : controllersOf(unified.mountpoint);
+      })
+    : [];
+  const directories = hierarchies.map((hierarchy, index) => {
+    const { version, controllers, mountpoint, root, ownPath } = hierarchy;
     const base = version === 2 ? dirname(ownPath) : ownPath;
     const inHierarchy = name.startsWith('/') ? name : join(base, name);
     // A mount that shows a part of the hierarchy: the path counts from that part, or is taken as
     // one inside it where it lies elsewhere. It must never lead out of the mount.
     const fromRoot = relative(root, inHierarchy);
     const belowMount = fromRoot.startsWith('..') ? inHierarchy : fromRoot;
-    return { version, controllers, mountpoint, path: join(mountpoint, belowMount) };
+    const { enable, writes } = plans[index] ?? { enable: [], writes: [] };
+    return { version, controllers, mountpoint, path: join(mountpoint, belowMount), enable, writes };
   });
-  return { directories, deviceRules: rules.length === 0 ? undefined : planDeviceRules(rules) };
+  return {
+    directories,
+    deviceRules: rules.length === 0 ? undefined : planDeviceRules(rules),
+    optional: (cgroupsPath === undefined || cgroupsPath === '') && !wantsLimits,
+  };
+}
+
+/** What the cgroup at a v2 mount point may hand down. */
+export function readControllers(mountpoint: string): string[] {
+  const text = readFileSync(join(mountpoint, 'cgroup.controllers'), 'utf8').trim();
+  return text === '' ? [] : text.split(' ');
 }

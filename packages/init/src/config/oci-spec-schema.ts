@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { OciSpec } from './oci-spec.ts';
 import {
   absolutePath,
-  int64,
   kernelString,
   terminalSize,
   uint32,
@@ -10,6 +9,7 @@ import {
   userId,
   utsName,
 } from './schema/primitives.ts';
+import { resourcesSchema } from './schema/resources.ts';
 
 // Unknown properties are dropped and are no error (config.md, Extensibility: a runtime MUST ignore
 // them); known properties that this version cannot honour are refused in refuse-unsupported.ts.
@@ -72,21 +72,10 @@ const namespaceSchema = z.object({
   path: kernelString.optional(),
 });
 
-const deviceRuleSchema = z.object({
-  allow: z.boolean(),
-  type: z.enum(['a', 'b', 'c']).optional(),
-  major: int64.optional(),
-  minor: int64.optional(),
-  access: z
-    .string()
-    .regex(/^[rwm]*$/, 'must consist of r, w and m')
-    .optional(),
-});
-
 const linuxSchema = z.object({
   namespaces: z.array(namespaceSchema).nullish(),
   cgroupsPath: kernelString.optional(),
-  resources: z.looseObject({ devices: z.array(deviceRuleSchema).nullish() }).nullish(),
+  resources: resourcesSchema.nullish(),
   maskedPaths: z.array(absolutePath).nullish(),
   readonlyPaths: z.array(absolutePath).nullish(),
   rootfsPropagation: z.string().optional(),
