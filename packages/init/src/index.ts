@@ -1,4 +1,5 @@
 export { removeCgroup } from './cgroup/cgroup.ts';
+export { type CgroupCounters, readCgroupCounters } from './cgroup/counters.ts';
 export { type Hierarchy, readHierarchies } from './cgroup/hierarchies.ts';
 export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
@@ -15,9 +16,22 @@ export type {
   OciUser,
 } from './config/oci-spec.ts';
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
+export type {
+  OciBlockIO,
+  OciCpu,
+  OciHugepageLimit,
+  OciMemory,
+  OciNetworkResources,
+  OciPids,
+  OciRdma,
+  OciResources,
+  OciThrottleDevice,
+  OciWeightDevice,
+} from './config/spec/resources.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';
 export {
+  CgroupError,
   ChildDiedError,
   InitPackageError,
   InvalidConfigError,
