@@ -1,4 +1,24 @@
 export { removeCgroup } from './cgroup/cgroup.ts';
+export { type FreezeOptions, freezeCgroup, thawCgroup } from './cgroup/freeze.ts';
+export { killCgroup, type KillOptions } from './cgroup/kill.ts';
+export { cgroupProcesses } from './cgroup/processes.ts';
+export { cgroupStats } from './cgroup/stats.ts';
+export type {
+  BlkioEntry,
+  BlkioStats,
+  CgroupStats,
+  CpuStats,
+  CpuThrottling,
+  HugetlbStats,
+  MemoryAmount,
+  MemoryStats,
+  PidsStats,
+  Pressure,
+  PressureLine,
+  RdmaEntry,
+} from './cgroup/stats-types.ts';
+export { updateCgroup } from './cgroup/update.ts';
+export { type CgroupEvent, watchCgroup, type WatchOptions } from './cgroup/watch.ts';
 export { type CgroupCounters, readCgroupCounters } from './cgroup/counters.ts';
 export { type Hierarchy, readHierarchies } from './cgroup/hierarchies.ts';
 export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';

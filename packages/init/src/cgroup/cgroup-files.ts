@@ -74,3 +74,6 @@ export function parseFlatKeyed(text: string): Map<string, bigint> {
   }
   return values;
 }
+
+/** The numbers in `cgroup.procs`; 0 stands for a process that is in no pid namespace of ours. */
+export const parsePids = (text: string): number[] => text.split('\n').map(Number).filter(Boolean);
