@@ -1,6 +1,7 @@
 export { removeCgroup } from './cgroup/cgroup.ts';
 export { type FreezeOptions, freezeCgroup, thawCgroup } from './cgroup/freeze.ts';
 export { killCgroup, type KillOptions } from './cgroup/kill.ts';
+export type { CgroupManager } from './cgroup/plan-cgroup.ts';
 export { cgroupProcesses } from './cgroup/processes.ts';
 export { cgroupStats } from './cgroup/stats.ts';
 export type {

@@ -11,13 +11,16 @@ import type { DeviceRule } from './device-rules.ts';
 import { writeDeviceRules } from './devices-v1.ts';
 import { enableControllers } from './enable-controllers.ts';
 import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
+import type { ScopePlan } from './systemd/plan-scope.ts';
 
 /**
- * Makes the directories and sets what must hold before the first process enters.
+ * Makes the directories and sets what must hold before the first process enters. systemd makes
+ * a scope only around a process: then there is nothing to do until enterCgroup.
  *
  * @throws LaunchError with step `cgroup`; directories made until then are removed
  */
 export async function createCgroup(plan: CgroupPlan): Promise<void> {
+  if (plan.scope !== undefined) return;
   const made: string[] = [];
   const results = await Promise.allSettled(
     plan.directories.map((directory) => createDirectory(directory, plan, made)),
@@ -115,12 +118,69 @@ async function inheritCpuset({
 
 /** Moves a process into every directory of the plan. @throws LaunchError with step `cgroup` */
 export async function enterCgroup(plan: CgroupPlan, pid: number): Promise<void> {
-  await Promise.all(
-    plan.directories.map(({ path }) => {
-      const file = join(path, 'cgroup.procs');
-      return step('write', file, () => writeFile(file, String(pid)));
-    }),
-  );
+  if (plan.scope !== undefined) return enterScope(plan, plan.scope, pid);
+  await Promise.all(plan.directories.map(({ path }) => enterDirectory(path, pid)));
+}
+
+async function enterDirectory(path: string, pid: number): Promise<void> {
+  const file = join(path, 'cgroup.procs');
+  await step('write', file, () => writeFile(file, String(pid)));
+}
+
+/**
+ * systemd moves the process into its scope, in its own hierarchy and those that it uses. The other
+ * hierarchies of v1 are entered here, and every limit is written here, also those that systemd has no word for.
+ */
+async function enterScope(plan: CgroupPlan, scope: ScopePlan, pid: number): Promise<void> {
+  // Loaded for those who ask for it.
+  const { startScope } = await import('./systemd/scope.ts');
+  const group = await step('StartTransientUnit', scope.unit, () => startScope(scope, pid));
+  const made: string[] = [];
+  try {
+    const [first] = plan.directories;
+    if (first !== undefined && !first.path.endsWith(group)) {
+      throw new LaunchError({
+        step: 'cgroup',
+        message: `use ${scope.unit}: systemd put it into ${group}, and ${first.path} was expected`,
+        path: first.path,
+        hint: 'Launch from a process of the same service manager, or with the cgroupfs driver.',
+      });
+    }
+    await Promise.all(
+      plan.directories.map(async (directory) => {
+        const { path, version, controllers } = directory;
+        const isNew = await step('mkdir', path, () => mkdir(path, { recursive: true }));
+        if (isNew !== undefined) made.push(path);
+        if (version === 1 && controllers.split(',').includes('cpuset')) {
+          await inheritCpuset(directory);
+        }
+        await restrict(directory, plan);
+        await enterDirectory(path, pid);
+      }),
+    );
+  } catch (error) {
+    // This kills the process as well.
+    await stopScopeOf(plan);
+    await removeCgroup(made);
+    throw error;
+  }
+}
+
+/**
+ * Gives back what createCgroup and enterCgroup made, once the processes are gone.
+ *
+ * @returns the paths that are still in use
+ */
+export async function releaseCgroup(plan: CgroupPlan): Promise<string[]> {
+  await stopScopeOf(plan);
+  return removeCgroup(plan.directories.map(({ path }) => path));
+}
+
+/** A scope ends by itself soon after its last process: a bus that does not answer now costs nothing. */
+async function stopScopeOf({ scope }: CgroupPlan): Promise<void> {
+  if (scope === undefined) return;
+  const { stopScope } = await import('./systemd/scope.ts');
+  await stopScope(scope).catch(() => undefined);
 }
 
 const removalAttempts = 20;

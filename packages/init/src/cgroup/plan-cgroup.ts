@@ -4,8 +4,9 @@ import type { OciDeviceRule, OciSpec } from '../config/oci-spec.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { type DeviceRule, planDeviceRules } from './device-rules.ts';
 import type { CgroupWrite } from './cgroup-write.ts';
-import type { Hierarchy } from './hierarchies.ts';
+import { type Hierarchy, isUnified } from './hierarchies.ts';
 import { hasLimits, planResources } from './plan-resources.ts';
+import { planScope, type ScopePlan } from './systemd/plan-scope.ts';
 
 /** A cgroup directory that the container's process is put in, one for each hierarchy. */
 export type CgroupDirectory = {
@@ -30,6 +31,19 @@ export type CgroupPlan = {
    * namespace no device node can be made, and one that is there is opened with the user's own rights.
    */
   optional: boolean;
+  /** The unit that systemd makes the cgroup for; `undefined` where the cgroup is made here. */
+  scope: ScopePlan | undefined;
+};
+
+/** Who makes the cgroup: this package, in the cgroup file system, or systemd. */
+export type CgroupManager = 'cgroupfs' | 'systemd';
+
+export type PlanCgroupOptions = {
+  /** Default `cgroupfs`. */
+  manager?: CgroupManager | undefined;
+  /** Whether systemd is asked as the user's own service manager; by default, unless this process is root. */
+  user?: boolean | undefined;
+  controllersOf?: (mountpoint: string) => readonly string[];
 };
 
 /**
@@ -39,12 +53,18 @@ export type CgroupPlan = {
  * An absolute `cgroupsPath` starts at the root of each hierarchy. A relative one, and the default,
  * the container's id, start at this process's own cgroup on v1. On v2 they start at its parent,
  * because a v2 cgroup that holds processes cannot hand controllers to cgroups below it.
+ *
+ * With systemd the path has the form `slice:prefix:name`, see planScope, and starts at the cgroup that systemd manages.
  */
 export function planCgroup(
   spec: OciSpec,
   id: string,
   hierarchies: readonly Hierarchy[],
-  controllersOf: (mountpoint: string) => readonly string[] = readControllers,
+  {
+    manager = 'cgroupfs',
+    user = process.geteuid!() !== 0,
+    controllersOf = readControllers,
+  }: PlanCgroupOptions = {},
 ): CgroupPlan | undefined {
   const { cgroupsPath, namespaces } = spec.linux ?? {};
   const resources = spec.linux?.resources ?? {};
@@ -59,6 +79,12 @@ export function planCgroup(
       hint: 'Name the cgroup by its path from the root of the hierarchy.',
     });
   }
+  const deviceRules = rules.length === 0 ? undefined : planDeviceRules(rules);
+  const unified = isUnified(hierarchies) === true;
+  const scope =
+    manager === 'systemd'
+      ? planScope(cgroupsPath, id, { user, unified }, resources, deviceRules)
+      : undefined;
   const name = cgroupsPath === undefined || cgroupsPath === '' ? id : cgroupsPath;
   const plans = wantsLimits
     ? planResources(resources, hierarchies, () => {
@@ -69,7 +95,12 @@ export function planCgroup(
   const directories = hierarchies.map((hierarchy, index) => {
     const { version, controllers, mountpoint, root, ownPath } = hierarchy;
     const base = version === 2 ? dirname(ownPath) : ownPath;
-    const inHierarchy = name.startsWith('/') ? name : join(base, name);
+    const inHierarchy =
+      scope === undefined
+        ? name.startsWith('/')
+          ? name
+          : join(base, name)
+        : join(user ? userManagerCgroup(ownPath) : '/', scope.path);
     // A mount that shows a part of the hierarchy: the path counts from that part, or is taken as
     // one inside it where it lies elsewhere. It must never lead out of the mount.
     const fromRoot = relative(root, inHierarchy);
@@ -79,10 +110,15 @@ export function planCgroup(
   });
   return {
     directories,
-    deviceRules: rules.length === 0 ? undefined : planDeviceRules(rules),
+    deviceRules,
     optional: (cgroupsPath === undefined || cgroupsPath === '') && !wantsLimits,
+    scope,
   };
 }
+
+/** What the service manager of a user manages: where this process stands below it, else nothing is above. */
+const userManagerCgroup = (ownPath: string): string =>
+  /^.*?\/user@\d+\.service(?=\/|$)/.exec(ownPath)?.[0] ?? '/';
 
 /** What the cgroup at a v2 mount point may hand down. */
 export function readControllers(mountpoint: string): string[] {

@@ -1,4 +1,5 @@
 import { type BorrowedFd, type FdLike, fdNumber } from '@pilotlight/scm-rights';
+import type { CgroupManager } from '../cgroup/plan-cgroup.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { InvalidConfigError, ZygoteError } from '../errors.ts';
 import { type LaunchPlan, planLaunch } from '../plan/plan-launch.ts';
@@ -19,6 +20,11 @@ export type LaunchConfig = {
   spec: OciSpec;
   /** Absolute path of the bundle; relative paths in the specification start there. */
   bundle: string;
+  /**
+   * Who makes the cgroup. `systemd` is asked over D-Bus for a transient scope, as that of the machine when this process is root,
+   * else as the user's own; `linux.cgroupsPath` then has the form `slice:prefix:name`. Default `cgroupfs`.
+   */
+  cgroupManager?: CgroupManager;
 };
 
 export type LaunchOptions = {

@@ -19,7 +19,7 @@ import {
   type SyncType,
   UnexpectedTypeError,
 } from '@pilotlight/sync';
-import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
+import { createCgroup, enterCgroup, releaseCgroup } from '../cgroup/cgroup.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { LaunchOptions } from './launch.ts';
@@ -119,7 +119,7 @@ export class Launching {
     this.#reaped = true;
     await this.child.reap();
     this.child.pidfd.close();
-    await removeCgroup(this.cgroupPaths);
+    if (this.plan.cgroup !== undefined) await releaseCgroup(this.plan.cgroup);
   }
 
   /** Leaves the process to whoever inherits it. */
@@ -202,8 +202,9 @@ export class Launching {
     }
   }
 
-  /** With v2 alone the child starts in its cgroup, and nothing of it ever runs outside. */
+  /** With v2 alone the child starts in its cgroup, and nothing of it ever runs outside; systemd has to move it there. */
   get #startCgroup(): string | undefined {
+    if (this.plan.cgroup?.scope !== undefined) return undefined;
     const directories = this.plan.cgroup?.directories ?? [];
     return directories.every(({ version }) => version === 2) ? directories[0]?.path : undefined;
   }
@@ -330,7 +331,7 @@ export class Launching {
       await this.#child.ended;
       await this.finish();
     } else if (this.#child === undefined && this.#hasCgroup) {
-      await removeCgroup(this.cgroupPaths);
+      await releaseCgroup(this.plan.cgroup!);
     }
   }
 }

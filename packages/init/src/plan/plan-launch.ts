@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
-import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
+import { type CgroupManager, type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
 import { validateSpec } from '../config/load-bundle.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
@@ -36,6 +36,7 @@ export type PlanInput = {
   /** Absolute path of the bundle. */
   bundle: string;
   hierarchies?: readonly Hierarchy[];
+  cgroupManager?: CgroupManager;
   inheritedLimits?: InheritedLimits;
 };
 
@@ -55,7 +56,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const hierarchies = input.hierarchies ?? readHierarchies();
   refuseUnsupported(spec);
   const namespaces = planNamespaces(spec);
-  const cgroup = planCgroup(spec, id, hierarchies);
+  const cgroup = planCgroup(spec, id, hierarchies, { manager: input.cgroupManager });
   if (cgroup !== undefined && hierarchies.length === 0) {
     throw new InvalidConfigError(
       'linux',
