@@ -129,7 +129,7 @@ describe.skipIf(lacking !== '')(`launch with limits on cgroup v1${lacking}`, () 
         ] as [string, OciResources][])),
   ])('launch sets the control files as runc does: %s', async (_, resources) => {
     const change = limited(resources);
-    const numbers = (key: string, value: unknown): unknown =>
+    const numbers = (_key: string, value: unknown): unknown =>
       typeof value === 'bigint' ? Number(value) : value;
     const [ours, theirs] = [
       await controlsUnderOurs(change),

@@ -135,35 +135,26 @@ async function enterScope(plan: CgroupPlan, scope: ScopePlan, pid: number): Prom
   // Loaded for those who ask for it.
   const { startScope } = await import('./systemd/scope.ts');
   const group = await step('StartTransientUnit', scope.unit, () => startScope(scope, pid));
-  const made: string[] = [];
-  try {
-    const [first] = plan.directories;
-    if (first !== undefined && !first.path.endsWith(group)) {
-      throw new LaunchError({
-        step: 'cgroup',
-        message: `use ${scope.unit}: systemd put it into ${group}, and ${first.path} was expected`,
-        path: first.path,
-        hint: 'Launch from a process of the same service manager, or with the cgroupfs driver.',
-      });
-    }
-    await Promise.all(
-      plan.directories.map(async (directory) => {
-        const { path, version, controllers } = directory;
-        const isNew = await step('mkdir', path, () => mkdir(path, { recursive: true }));
-        if (isNew !== undefined) made.push(path);
-        if (version === 1 && controllers.split(',').includes('cpuset')) {
-          await inheritCpuset(directory);
-        }
-        await restrict(directory, plan);
-        await enterDirectory(path, pid);
-      }),
-    );
-  } catch (error) {
-    // This kills the process as well.
-    await stopScopeOf(plan);
-    await removeCgroup(made);
-    throw error;
+  const [first] = plan.directories;
+  if (first !== undefined && !first.path.endsWith(group)) {
+    throw new LaunchError({
+      step: 'cgroup',
+      message: `use ${scope.unit}: systemd put it into ${group}, and ${first.path} was expected`,
+      path: first.path,
+      hint: 'Launch from a process of the same service manager, or with the cgroupfs driver.',
+    });
   }
+  await Promise.all(
+    plan.directories.map(async (directory) => {
+      const { path, version, controllers } = directory;
+      await step('mkdir', path, () => mkdir(path, { recursive: true }));
+      if (version === 1 && controllers.split(',').includes('cpuset')) {
+        await inheritCpuset(directory);
+      }
+      await restrict(directory, plan);
+      await enterDirectory(path, pid);
+    }),
+  );
 }
 
 /**
