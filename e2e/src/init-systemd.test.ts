@@ -76,7 +76,10 @@ class StandIn {
   properties(): Record<string, unknown> {
     const start = this.calls.findLast(({ member }) => member === 'StartTransientUnit');
     return Object.fromEntries(
-      (start?.body[2] as [string, unknown][]).map(([name, value]) => [name, toPlain(value)]),
+      ((start?.body[2] ?? []) as [string, unknown][]).map(([name, value]) => [
+        name,
+        toPlain(value),
+      ]),
     );
   }
 
@@ -86,7 +89,7 @@ class StandIn {
 
   #answer(message: Message): void {
     const { member = '', body = [] } = message;
-    this.calls.push({ member, body: body as unknown[] });
+    this.calls.push({ member, body: body });
     if (this.refusal?.member === member) {
       const { errorName } = this.refusal;
       this.refusal = undefined;
@@ -165,7 +168,7 @@ class StandIn {
       ...rest,
       ...(to === undefined ? {} : { replySerial: to.serial, destination: to.sender }),
       ...(signature === '' ? {} : { signature, body }),
-    } as Message);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -39,16 +39,19 @@ export async function readCgroupCounters(paths: readonly string[]): Promise<Cgro
     await Promise.all(tree.map((listing) => add(counter, listing.path, file, key)));
   };
   const listings = await listCgroups(paths);
-  await Promise.all(
-    listings.flatMap(({ path, version, files }) => [
-      files.has('memory.events') && add('oomKill', path, 'memory.events', 'oom_kill'),
-      files.has('memory.oom_control') &&
-        addBelow('oomKill', path, 'memory.oom_control', 'oom_kill'),
-      files.has('pids.events') &&
-        (version === 2
-          ? add('pidsLimit', path, 'pids.events', 'max')
-          : addBelow('pidsLimit', path, 'pids.events', 'max')),
-    ]),
-  );
+  const readings: Promise<void>[] = [];
+  for (const { path, version, files } of listings) {
+    if (files.has('memory.events')) {
+      readings.push(add('oomKill', path, 'memory.events', 'oom_kill'));
+    }
+    if (files.has('memory.oom_control')) {
+      readings.push(addBelow('oomKill', path, 'memory.oom_control', 'oom_kill'));
+    }
+    if (files.has('pids.events')) {
+      const read = version === 2 ? add : addBelow;
+      readings.push(read('pidsLimit', path, 'pids.events', 'max'));
+    }
+  }
+  await Promise.all(readings);
   return counters;
 }

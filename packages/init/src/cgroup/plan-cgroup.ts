@@ -88,8 +88,8 @@ export function planCgroup(
   const name = cgroupsPath === undefined || cgroupsPath === '' ? id : cgroupsPath;
   const plans = wantsLimits
     ? planResources(resources, hierarchies, () => {
-        const unified = hierarchies.find(({ version }) => version === 2);
-        return unified === undefined ? [] : controllersOf(unified.mountpoint);
+        const v2 = hierarchies.find(({ version }) => version === 2);
+        return v2 === undefined ? [] : controllersOf(v2.mountpoint);
       })
     : [];
   const directories = hierarchies.map((hierarchy, index) => {

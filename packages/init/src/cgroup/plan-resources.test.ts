@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, bigInt, integer, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { validateSpec } from '../config/load-bundle.ts';
 import type { OciResources } from '../config/spec/resources.ts';
@@ -246,9 +246,9 @@ describe('planResources', () => {
   });
 
   it('planResources keeps 64-bit numbers exact, and says no negative number but -1', () => {
-    const bytes = fc.bigInt({ min: -1n, max: 2n ** 63n - 1n }).filter((value) => value !== 0n);
-    fc.assert(
-      fc.property(bytes, (limit) => {
+    const bytes = bigInt({ min: -1n, max: 2n ** 63n - 1n }).filter((value) => value !== 0n);
+    assert(
+      property(bytes, (limit) => {
         expect(writesOf({ memory: { limit } }, allV1)[0]).toBe(`memory.limit_in_bytes ${limit}`);
         expect(writesOf({ memory: { limit } }, [v2])[0]).toBe(
           `memory.max ${limit < 0n ? 'max' : limit}`,
@@ -266,8 +266,8 @@ describe('cpuWeight', () => {
   });
 
   it('cpuWeight never falls and never leaves its range', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 2, max: 262_144 }), (shares) => {
+    assert(
+      property(integer({ min: 2, max: 262_144 }), (shares) => {
         const weight = cpuWeight(shares);
         expect(Number.isInteger(weight) && weight >= 1 && weight <= 10_000).toBe(true);
         expect(cpuWeight(shares + 1)).toBeGreaterThanOrEqual(weight);

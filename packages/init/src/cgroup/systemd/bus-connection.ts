@@ -103,7 +103,7 @@ export class BusConnection implements Disposable {
   call(call: DbusCall): Promise<readonly DbusValue[]> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
-        reject(this.#failure as Error);
+        reject(this.#failure);
         return;
       }
       this.#serial += 1;

@@ -2,7 +2,6 @@ import {
   alignmentOf,
   DbusFormatError,
   type DbusValue,
-  type DbusVariant,
   memberTypes,
   splitSignature,
 } from './dbus-type.ts';
@@ -88,7 +87,7 @@ export class Marshaller {
 
   #variant(value: DbusValue): void {
     if (typeof value !== 'object' || !('signature' in value)) throw wrong('v', value);
-    const { signature, value: inner } = value as DbusVariant;
+    const { signature, value: inner } = value;
     this.#text('g', signature);
     this.write(signature, [inner]);
   }

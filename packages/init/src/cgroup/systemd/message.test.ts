@@ -1,4 +1,20 @@
-import fc from 'fast-check';
+import {
+  array,
+  assert,
+  bigInt,
+  boolean,
+  constant,
+  constantFrom,
+  integer,
+  letrec,
+  nat,
+  oneof,
+  property,
+  record,
+  string,
+  tuple,
+  uint8Array,
+} from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DbusFormatError, type DbusValue, splitSignature } from './dbus-type.ts';
 import { Marshaller } from './marshal.ts';
@@ -7,34 +23,33 @@ import { Unmarshaller } from './unmarshal.ts';
 
 type Typed = { signature: string; value: DbusValue };
 
-const text = fc.string({ unit: 'binary' }).map((value) => value.replaceAll('\0', '0'));
-const basic = fc.oneof(
-  fc.integer({ min: 0, max: 255 }).map((value): Typed => ({ signature: 'y', value })),
-  fc.boolean().map((value): Typed => ({ signature: 'b', value })),
-  fc
-    .integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
-    .map((value): Typed => ({ signature: 'i', value })),
-  fc.integer({ min: 0, max: 2 ** 32 - 1 }).map((value): Typed => ({ signature: 'u', value })),
-  fc
-    .bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
-    .map((value): Typed => ({ signature: 'x', value })),
-  fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((value): Typed => ({ signature: 't', value })),
+const text = string({ unit: 'binary' }).map((value) => value.replaceAll('\0', '0'));
+const basic = oneof(
+  integer({ min: 0, max: 255 }).map((value): Typed => ({ signature: 'y', value })),
+  boolean().map((value): Typed => ({ signature: 'b', value })),
+  integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }).map((value): Typed => ({ signature: 'i', value })),
+  integer({ min: 0, max: 2 ** 32 - 1 }).map((value): Typed => ({ signature: 'u', value })),
+  bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((value): Typed => ({
+    signature: 'x',
+    value,
+  })),
+  bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((value): Typed => ({ signature: 't', value })),
   text.map((value): Typed => ({ signature: 's', value })),
-  fc
-    .uint8Array({ maxLength: 40 })
-    .map((bytes): Typed => ({ signature: 'ay', value: Buffer.from(bytes) })),
+  uint8Array({ maxLength: 40 }).map((bytes): Typed => ({
+    signature: 'ay',
+    value: Buffer.from(bytes),
+  })),
 );
-const { any } = fc.letrec<{ any: Typed }>((tie) => ({
-  any: fc.oneof(
+const { any } = letrec<{ any: Typed }>((tie) => ({
+  any: oneof(
     { depthSize: 'small' },
     basic,
     tie('any').map((inner): Typed => ({ signature: 'v', value: inner })),
-    fc.array(tie('any'), { minLength: 1, maxLength: 3 }).map((members): Typed => ({
+    array(tie('any'), { minLength: 1, maxLength: 3 }).map((members): Typed => ({
       signature: `(${members.map(({ signature }) => signature).join('')})`,
       value: members.map(({ value }) => value),
     })),
-    fc
-      .tuple(tie('any'), fc.integer({ min: 0, max: 4 }))
+    tuple(tie('any'), integer({ min: 0, max: 4 }))
       .filter(([{ signature }]) => signature !== 'y')
       .map(([{ signature, value }, count]): Typed => ({
         signature: `a${signature}`,
@@ -42,17 +57,16 @@ const { any } = fc.letrec<{ any: Typed }>((tie) => ({
       })),
   ),
 }));
-const values = fc.array(any, { maxLength: 4 });
+const values = array(any, { maxLength: 4 });
 
-const message = fc
-  .record({
-    type: fc.integer({ min: 1, max: 4 }),
-    serial: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-    path: fc.constant('/org/freedesktop/systemd1'),
-    member: fc.constantFrom('StartTransientUnit', 'JobRemoved'),
-    replySerial: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-    typed: values,
-  })
+const message = record({
+  type: integer({ min: 1, max: 4 }),
+  serial: integer({ min: 1, max: 2 ** 32 - 1 }),
+  path: constant('/org/freedesktop/systemd1'),
+  member: constantFrom('StartTransientUnit', 'JobRemoved'),
+  replySerial: integer({ min: 1, max: 2 ** 32 - 1 }),
+  typed: values,
+})
   .map(({ typed, ...header }): DbusMessage => {
     const signature = typed.map((one) => one.signature).join('');
     return {
@@ -63,10 +77,18 @@ const message = fc
   })
   .filter(({ signature = '' }) => signature.length < 200);
 
+function outcomeOf(bytes: Buffer): string {
+  try {
+    return decodeMessage(bytes) === undefined ? 'incomplete' : 'a message';
+  } catch (error) {
+    return error instanceof DbusFormatError ? 'no message' : 'another error';
+  }
+}
+
 describe('decodeMessage', () => {
   it('decodeMessage reads what encodeMessage wrote, and knows how long it is', () => {
-    fc.assert(
-      fc.property(message, fc.uint8Array({ maxLength: 9 }), (sent, more) => {
+    assert(
+      property(message, uint8Array({ maxLength: 9 }), (sent, more) => {
         const bytes = encodeMessage(sent);
         expect(decodeMessage(Buffer.concat([bytes, more]))).toEqual({
           message: sent,
@@ -77,8 +99,8 @@ describe('decodeMessage', () => {
   });
 
   it('decodeMessage waits for the rest of what is cut short', () => {
-    fc.assert(
-      fc.property(message, fc.nat(), (sent, at) => {
+    assert(
+      property(message, nat(), (sent, at) => {
         const bytes = encodeMessage(sent);
         expect(decodeMessage(bytes.subarray(0, at % bytes.length))).toBeUndefined();
       }),
@@ -86,18 +108,14 @@ describe('decodeMessage', () => {
   });
 
   it('decodeMessage takes any bytes for a message, for the begin of one, or for none', () => {
-    fc.assert(
-      fc.property(
+    assert(
+      property(
         message,
-        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
+        array(tuple(nat(), integer({ min: 0, max: 255 })), { maxLength: 4 }),
         (sent, changes) => {
           const bytes = Buffer.from(encodeMessage(sent));
           for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
-          try {
-            decodeMessage(bytes);
-          } catch (error) {
-            expect(error).toBeInstanceOf(DbusFormatError);
-          }
+          expect(outcomeOf(bytes)).not.toBe('another error');
         },
       ),
     );

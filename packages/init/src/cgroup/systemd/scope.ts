@@ -129,7 +129,8 @@ class SystemdManager {
     await this.#connection.call({ ...manager, member: 'Subscribe' });
     const version = await this.#property(systemd.path, manager.interface, 'Version');
     // Such as "255.4-1ubuntu8" or "v249".
-    this.version = Number(/\d+/.exec(String(version))?.[0] ?? 0);
+    const digits = typeof version === 'string' ? /\d+/.exec(version)?.[0] : undefined;
+    this.version = Number(digits ?? 0);
   }
 
   /** Calls what returns a job, and waits for its end. @throws Error when it did not do what it should */
