@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { join } from 'node:path/posix';
+import { basename, dirname, join } from 'node:path/posix';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type OwnedFd, readiness } from '@pilotlight/scm-rights';
 import { oomEventfd, takeOomEvents } from '../syscall/oom-eventfd.ts';
@@ -36,7 +36,8 @@ type Counts = Record<CgroupEvent['type'], bigint>;
  * tells what has happened until then first, so that nothing is missed.
  *
  * The kernel wakes it: by inotify on `memory.events` and `pids.events`, and on v1 by an eventfd for memory.
- * Several events of one type close together may come as one with a higher count. Ends when no process is left
+ * Several events of one type close together may come as one with a higher count, and one right before the cgroup is
+ * removed may not come at all: `onExit` of a launch is the time for readCgroupCounters. Ends when no process is left
  * in the cgroups, when they are removed, and when `signal` is aborted.
  *
  * @param paths what a launch calls its `cgroupPaths`
@@ -112,6 +113,9 @@ class Alarms {
       if (files.has(file)) this.#watchFile(join(path, file));
     }
     if (version === 1 && files.has('memory.oom_control')) this.#watchOom(path);
+    // A file tells nothing of its own removal, and the kernel drops a change that it held back for 10 ms
+    // when the cgroup is removed meanwhile: the directory above tells.
+    this.#watchFile(dirname(path), basename(path));
   }
 
   /** Resolves when something rang since the last call. */
@@ -146,9 +150,12 @@ class Alarms {
     this.#wake?.();
   }
 
-  #watchFile(file: string): void {
+  /** @param only of a directory, the name of which changes are of interest */
+  #watchFile(file: string, only?: string): void {
     try {
-      const watcher = watch(file, () => this.#ring());
+      const watcher = watch(file, (_, name) => {
+        if (only === undefined || name === only) this.#ring();
+      });
       // The cgroup is removed.
       watcher.on('error', () => this.#ring());
       this.#closers.push(() => watcher.close());
