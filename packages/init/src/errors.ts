@@ -148,6 +148,30 @@ export function isLaunchError(error: unknown): error is LaunchError {
   return typeof error === 'object' && error !== null && launchErrorMark in error;
 }
 
+/** Thrown when something cannot be done to a cgroup. In a launch the same is a LaunchError. */
+export class CgroupError extends InitPackageError {
+  /** Where in the configuration it comes from, for example `linux.resources.memory.limit`; empty for an operation. */
+  readonly field: string;
+  /** The control file or the directory. */
+  readonly path: string;
+  readonly syscall: string | undefined;
+  /** Negative, as Node has it. */
+  readonly errno: number | undefined;
+  readonly errnoCode: string | undefined;
+
+  constructor(
+    failure: { message: string; path: string; field?: string; syscall?: string } & InitErrorOptions,
+  ) {
+    super('ERR_INIT_CGROUP', failure.message, failure);
+    this.field = failure.field ?? '';
+    this.path = failure.path;
+    this.syscall = failure.syscall;
+    const { errno, code } = (failure.cause ?? {}) as { errno?: unknown; code?: unknown };
+    this.errno = typeof errno === 'number' ? errno : undefined;
+    this.errnoCode = typeof code === 'string' ? code : undefined;
+  }
+}
+
 /** Thrown when the process that forks children cannot be started, or fails its self-test. */
 export class ZygoteError extends InitPackageError {
   /** What the zygote's process exited with, where it did. */

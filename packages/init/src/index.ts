@@ -1,4 +1,26 @@
 export { removeCgroup } from './cgroup/cgroup.ts';
+export { type FreezeOptions, freezeCgroup, thawCgroup } from './cgroup/freeze.ts';
+export { killCgroup, type KillOptions } from './cgroup/kill.ts';
+export type { CgroupManager } from './cgroup/plan-cgroup.ts';
+export { cgroupProcesses } from './cgroup/processes.ts';
+export { cgroupStats } from './cgroup/stats.ts';
+export type {
+  BlkioEntry,
+  BlkioStats,
+  CgroupStats,
+  CpuStats,
+  CpuThrottling,
+  HugetlbStats,
+  MemoryAmount,
+  MemoryStats,
+  PidsStats,
+  Pressure,
+  PressureLine,
+  RdmaEntry,
+} from './cgroup/stats-types.ts';
+export { updateCgroup } from './cgroup/update.ts';
+export { type CgroupEvent, watchCgroup, type WatchOptions } from './cgroup/watch.ts';
+export { type CgroupCounters, readCgroupCounters } from './cgroup/counters.ts';
 export { type Hierarchy, readHierarchies } from './cgroup/hierarchies.ts';
 export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
@@ -40,6 +62,18 @@ export type {
 } from './config/spec/namespaces.ts';
 export { hookKinds, type OciHook, type OciHookKind, type OciHooks } from './config/spec/hooks.ts';
 export { ociSpecSchema } from './config/oci-spec-schema.ts';
+export type {
+  OciBlockIO,
+  OciCpu,
+  OciHugepageLimit,
+  OciMemory,
+  OciNetworkResources,
+  OciPids,
+  OciRdma,
+  OciResources,
+  OciThrottleDevice,
+  OciWeightDevice,
+} from './config/spec/resources.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
 export { stockSpec } from './config/stock-spec.ts';
 export type { End, EndReason } from './end/end.ts';
@@ -48,6 +82,7 @@ export type { ExplainedStep } from './explain/explained-step.ts';
 export { renderExplanation } from './explain/render-explanation.ts';
 export type { RunLimitOptions } from './end/run-limits.ts';
 export {
+  CgroupError,
   ChildDiedError,
   InitPackageError,
   InvalidConfigError,

@@ -3,20 +3,25 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSyscallError, openFd } from '@pilotlight/scm-rights';
-import { LaunchError } from '../errors.ts';
+import { CgroupError, LaunchError } from '../errors.ts';
 import { attachDeviceProgram, loadDeviceProgram } from '../syscall/bpf.ts';
+import { applyWrites } from './apply-writes.ts';
 import { compileDeviceProgram } from './device-program.ts';
 import type { DeviceRule } from './device-rules.ts';
 import { writeDeviceRules } from './devices-v1.ts';
+import { enableControllers } from './enable-controllers.ts';
 import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
+import type { ScopePlan } from './systemd/plan-scope.ts';
 
 /**
- * Makes the directories and sets what must hold before the first process enters.
+ * Makes the directories and sets what must hold before the first process enters. systemd makes
+ * a scope only around a process: then there is nothing to do until enterCgroup.
  *
  * @returns the directories that were not there before
  * @throws LaunchError with step `cgroup`; directories made until then are removed
  */
 export async function createCgroup(plan: CgroupPlan): Promise<string[]> {
+  if (plan.scope !== undefined) return [];
   const made: string[] = [];
   const results = await Promise.allSettled(
     plan.directories.map((directory) => createDirectory(directory, plan, made)),
@@ -25,6 +30,24 @@ export async function createCgroup(plan: CgroupPlan): Promise<string[]> {
   if (failed === undefined) return made;
   await removeCgroup(made);
   throw failed.reason;
+}
+
+/**
+ * As createCgroup, for a rootless launch: where the user may make no cgroup and the configuration
+ * can do without one, nothing is made, as under runc.
+ *
+ * @returns as createCgroup; `undefined` when there is none, and nothing is to be entered or removed
+ * @throws LaunchError with step `cgroup`
+ */
+export async function createCgroupIfAllowed(plan: CgroupPlan): Promise<string[] | undefined> {
+  try {
+    return await createCgroup(plan);
+  } catch (error) {
+    const code = error instanceof LaunchError ? error.errnoCode : undefined;
+    const notAllowed = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+    if (plan.optional && notAllowed) return undefined;
+    throw error;
+  }
 }
 
 async function createDirectory(
@@ -45,6 +68,16 @@ async function createDirectory(
     });
   }
   if (version === 1 && controllers.split(',').includes('cpuset')) await inheritCpuset(directory);
+  await restrict(directory, plan);
+}
+
+/** What the configuration asks of one directory. */
+async function restrict(directory: CgroupDirectory, plan: CgroupPlan): Promise<void> {
+  const { path, mountpoint, enable, writes } = directory;
+  if (enable.length > 0) {
+    await step('write', path, () => enableControllers(path, mountpoint, enable));
+  }
+  if (writes.length > 0) await step('write', path, () => applyWrites(path, writes));
   if (plan.deviceRules !== undefined) await restrictDevices(directory, plan, plan.deviceRules);
 }
 
@@ -67,9 +100,12 @@ async function restrictDevices(
 }
 
 /** A new v1 cpuset is empty and refuses every process: each level takes its parent's CPUs and nodes. */
-async function inheritCpuset({ path, mountpoint }: CgroupDirectory): Promise<void> {
+async function inheritCpuset({
+  path,
+  mountpoint,
+}: Pick<CgroupDirectory, 'path' | 'mountpoint'>): Promise<void> {
   if (path === mountpoint) return;
-  await inheritCpuset({ path: dirname(path), mountpoint, version: 1, controllers: 'cpuset' });
+  await inheritCpuset({ path: dirname(path), mountpoint });
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     const file = join(path, name);
     await step('write', file, async () => {
@@ -82,12 +118,60 @@ async function inheritCpuset({ path, mountpoint }: CgroupDirectory): Promise<voi
 
 /** Moves a process into every directory of the plan. @throws LaunchError with step `cgroup` */
 export async function enterCgroup(plan: CgroupPlan, pid: number): Promise<void> {
+  if (plan.scope !== undefined) return enterScope(plan, plan.scope, pid);
+  await Promise.all(plan.directories.map(({ path }) => enterDirectory(path, pid)));
+}
+
+async function enterDirectory(path: string, pid: number): Promise<void> {
+  const file = join(path, 'cgroup.procs');
+  await step('write', file, () => writeFile(file, String(pid)));
+}
+
+/**
+ * systemd moves the process into its scope, in its own hierarchy and those that it uses. The other
+ * hierarchies of v1 are entered here, and every limit is written here, also those that systemd has no word for.
+ */
+async function enterScope(plan: CgroupPlan, scope: ScopePlan, pid: number): Promise<void> {
+  // Loaded for those who ask for it.
+  const { startScope } = await import('./systemd/scope.ts');
+  const group = await step('StartTransientUnit', scope.unit, () => startScope(scope, pid));
+  const [first] = plan.directories;
+  if (first !== undefined && !first.path.endsWith(group)) {
+    throw new LaunchError({
+      step: 'cgroup',
+      message: `use ${scope.unit}: systemd put it into ${group}, and ${first.path} was expected`,
+      path: first.path,
+      hint: 'Launch from a process of the same service manager, or with the cgroupfs driver.',
+    });
+  }
   await Promise.all(
-    plan.directories.map(({ path }) => {
-      const file = join(path, 'cgroup.procs');
-      return step('write', file, () => writeFile(file, String(pid)));
+    plan.directories.map(async (directory) => {
+      const { path, version, controllers } = directory;
+      await step('mkdir', path, () => mkdir(path, { recursive: true }));
+      if (version === 1 && controllers.split(',').includes('cpuset')) {
+        await inheritCpuset(directory);
+      }
+      await restrict(directory, plan);
+      await enterDirectory(path, pid);
     }),
   );
+}
+
+/**
+ * Gives back what createCgroup and enterCgroup made, once the processes are gone.
+ *
+ * @returns the paths that are still in use
+ */
+export async function releaseCgroup(plan: CgroupPlan): Promise<string[]> {
+  await stopScopeOf(plan);
+  return removeCgroup(plan.directories.map(({ path }) => path));
+}
+
+/** A scope ends by itself soon after its last process: a bus that does not answer now costs nothing. */
+async function stopScopeOf({ scope }: CgroupPlan): Promise<void> {
+  if (scope === undefined) return;
+  const { stopScope } = await import('./systemd/scope.ts');
+  await stopScope(scope).catch(() => undefined);
 }
 
 const removalAttempts = 20;
@@ -132,6 +216,7 @@ async function step<T>(syscall: string, path: string, action: () => Promise<T>):
   try {
     return await action();
   } catch (cause) {
+    if (cause instanceof CgroupError) throw asLaunchError(cause);
     const { code, errno } = cause as NodeJS.ErrnoException;
     throw new LaunchError({
       step: 'cgroup',
@@ -146,6 +231,20 @@ async function step<T>(syscall: string, path: string, action: () => Promise<T>):
       hint: hintFor(cause, code),
     });
   }
+}
+
+function asLaunchError(cause: CgroupError): LaunchError {
+  const { message, path, syscall, errno, errnoCode, hint } = cause;
+  return new LaunchError({
+    step: 'cgroup',
+    message,
+    path,
+    ...(syscall === undefined ? {} : { syscall }),
+    ...(errno === undefined ? {} : { errno }),
+    ...(errnoCode === undefined ? {} : { errnoCode }),
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  });
 }
 
 function hintFor(cause: unknown, code: string | undefined): string {

@@ -72,4 +72,52 @@ describe('planCgroup', () => {
       ['pids', '/p/user.slice/demo'],
     ]);
   });
+
+  it('planCgroup gives limits to the directories, and needs a cgroup for them', () => {
+    const memory: Hierarchy = { ...v1, controllers: 'memory', mountpoint: '/m' };
+    const spec: OciSpec = {
+      ...stockSpec(),
+      linux: { resources: { memory: { limit: 5 }, unified: { 'pids.max': '7' } } },
+    };
+    expect(
+      planCgroup(spec, 'demo', [memory, v2], { controllersOf: () => ['pids'] })?.directories,
+    ).toMatchObject([
+      { path: '/m/user.slice/demo', enable: [], writes: [{ file: 'memory.limit_in_bytes' }] },
+      { path: '/sys/fs/cgroup/user.slice/demo', enable: ['pids'], writes: [{ file: 'pids.max' }] },
+    ]);
+  });
+
+  it('planCgroup reads no controllers for a configuration without limits', () => {
+    const controllersOf = (): never => {
+      throw new Error('asked');
+    };
+    expect(planCgroup(stockSpec(), 'demo', [v1, v2], { controllersOf })).toBeDefined();
+  });
+
+  it('planCgroup can do without a cgroup when nothing names its path or a limit', () => {
+    const optional = (linux: OciSpec['linux']): boolean | undefined =>
+      planCgroup({ ...stockSpec(), linux }, 'demo', [v1, v2], { controllersOf: () => ['pids'] })
+        ?.optional;
+    expect(optional(stockSpec().linux)).toBe(true);
+    expect(optional({ cgroupsPath: '/a' })).toBe(false);
+    expect(optional({ resources: { pids: { limit: 5 } } })).toBe(false);
+  });
+
+  it('planCgroup finds the scope of systemd in every hierarchy, and that of a user below its manager', () => {
+    const spec = stockSpec();
+    spec.linux!.cgroupsPath = 'a-b.slice:x:demo';
+    const own = '/user.slice/user-7.slice/user@7.service/app.slice/me.scope';
+    const paths = (user: boolean): string[] | undefined =>
+      planCgroup(spec, 'demo', [v1, { ...v2, ownPath: own }], {
+        manager: 'systemd',
+        user,
+      })?.directories.map(({ path }) => path);
+    expect(paths(false)).toEqual([
+      '/sys/fs/cgroup/devices/a.slice/a-b.slice/x-demo.scope',
+      '/sys/fs/cgroup/a.slice/a-b.slice/x-demo.scope',
+    ]);
+    expect(paths(true)?.[1]).toBe(
+      '/sys/fs/cgroup/user.slice/user-7.slice/user@7.service/a.slice/a-b.slice/x-demo.scope',
+    );
+  });
 });

@@ -16,7 +16,6 @@ import {
 } from './schema/attributes.ts';
 import {
   absolutePath,
-  int64,
   kernelString,
   terminalSize,
   uint32,
@@ -24,6 +23,7 @@ import {
   userId,
   utsName,
 } from './schema/primitives.ts';
+import { resourcesSchema } from './schema/resources.ts';
 import { seccompSchema } from './schema/seccomp.ts';
 
 // Unknown properties are dropped and are no error (config.md, Extensibility: a runtime MUST ignore
@@ -71,21 +71,10 @@ const processSchema = z.object({
   execCPUAffinity: execCpuAffinitySchema.nullish(),
 });
 
-const deviceRuleSchema = z.object({
-  allow: z.boolean(),
-  type: z.enum(['a', 'b', 'c']).optional(),
-  major: int64.optional(),
-  minor: int64.optional(),
-  access: z
-    .string()
-    .regex(/^[rwm]*$/, 'must consist of r, w and m')
-    .optional(),
-});
-
 const linuxSchema = z.object({
   namespaces: z.array(namespaceSchema).nullish(),
   cgroupsPath: kernelString.optional(),
-  resources: z.looseObject({ devices: z.array(deviceRuleSchema).nullish() }).nullish(),
+  resources: resourcesSchema.nullish(),
   maskedPaths: z.array(absolutePath).nullish(),
   readonlyPaths: z.array(absolutePath).nullish(),
   rootfsPropagation: rootfsPropagationSchema.optional(),

@@ -1,3 +1,5 @@
+import type { OciResources } from './spec/resources.ts';
+
 // `config.json` of the OCI runtime specification 1.3 for Linux, as types. Everything that the
 // specification leaves optional is optional here; 64-bit numbers may be bigint.
 
@@ -86,10 +88,7 @@ export type OciDeviceRule = {
 export type OciLinux = {
   namespaces?: OciNamespace[] | null | undefined;
   cgroupsPath?: string | undefined;
-  resources?:
-    | { devices?: OciDeviceRule[] | null | undefined; [field: string]: unknown }
-    | null
-    | undefined;
+  resources?: OciResources | null | undefined;
   maskedPaths?: string[] | null | undefined;
   readonlyPaths?: string[] | null | undefined;
   rootfsPropagation?: OciRootfsPropagation | undefined;

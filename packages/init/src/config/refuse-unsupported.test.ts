@@ -17,20 +17,10 @@ const change = (field: 'process' | 'linux', name: string, value: unknown): Chang
 
 const refused: [field: string, change: Change][] = [
   ['process.user.username', change('process', 'user', { uid: 0, gid: 0, username: 'nobody' })],
-  ...Object.entries({
-    memory: { limit: 1_000_000 },
-    cpu: { shares: 100 },
-    pids: { limit: 10 },
-    blockIO: { weight: 10 },
-    hugepageLimits: [{ pageSize: '2MB', limit: 1 }],
-    network: { classID: 1 },
-    rdma: { mlx5_1: { hcaHandles: 3 } },
-    unified: { 'memory.high': '1' },
-    aControllerOfTheFuture: { limit: 1 },
-  }).map(([name, value]): [string, Change] => [
-    `linux.resources.${name}`,
-    (spec) => void (spec.linux!.resources![name] = value),
-  ]),
+  [
+    'linux.resources.aControllerOfTheFuture',
+    (spec) => void (spec.linux!.resources!['aControllerOfTheFuture'] = { limit: 1 }),
+  ],
 ];
 
 describe('refuseUnsupported', () => {
@@ -54,10 +44,12 @@ describe('refuseUnsupported', () => {
 
   it('refuseUnsupported names further fields', () => {
     const spec = stockSpec();
-    for (const [, apply] of refused.slice(0, 9)) apply(spec);
+    for (const [, apply] of refused) apply(spec);
     expect(() => {
       refuseUnsupported(spec);
-    }).toThrow(/^hooks\.\w+ .* \(and \d+ more: mounts\[0\]\.uidMappings, /);
+    }).toThrow(
+      /^process\.user\.username .* \(and 1 more: linux\.resources\.aControllerOfTheFuture\)/,
+    );
   });
 
   it.each([undefined, null, '', [], {}])('refuseUnsupported takes %j for not set', (empty) => {

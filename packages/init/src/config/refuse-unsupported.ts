@@ -1,3 +1,4 @@
+import { knownResources } from '../cgroup/plan-resources.ts';
 import { UnsupportedConfigError } from '../errors.ts';
 import type { OciSpec } from './oci-spec.ts';
 
@@ -26,7 +27,7 @@ export function unsupportedFields(spec: OciSpec): Refusal[] {
     'on Linux a user is named by uid and gid',
   );
   for (const [name, value] of Object.entries(linux.resources ?? {})) {
-    if (name !== 'devices') refuse(`linux.resources.${name}`, value);
+    if (!knownResources.includes(name)) refuse(`linux.resources.${name}`, value);
   }
   return refusals;
 }

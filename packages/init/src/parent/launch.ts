@@ -1,4 +1,5 @@
 import { type BorrowedFd, type FdLike, fdNumber } from '@pilotlight/scm-rights';
+import type { CgroupManager } from '../cgroup/plan-cgroup.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { requireRunLimits, type RunLimitOptions } from '../end/run-limits.ts';
 import { InvalidConfigError, ZygoteError } from '../errors.ts';
@@ -22,6 +23,11 @@ export type LaunchConfig = {
   spec: OciSpec;
   /** Absolute path of the bundle; relative paths in the specification start there. */
   bundle: string;
+  /**
+   * Who makes the cgroup. `systemd` is asked over D-Bus for a transient scope, as that of the machine when this process is root,
+   * else as the user's own; `linux.cgroupsPath` then has the form `slice:prefix:name`. Default `cgroupfs`.
+   */
+  cgroupManager?: CgroupManager;
 };
 
 export type LaunchOptions = RunLimitOptions &
@@ -134,7 +140,7 @@ export async function prepareLaunch(
     id: plan.id,
     pid: launching.child.pid,
     pidfd: launching.child.pidfd.borrow(),
-    cgroupPaths: launching.cgroupPaths,
+    cgroupPaths: launching.groups.paths,
     phases: launching.clock.phases,
     async run() {
       await launching.run();

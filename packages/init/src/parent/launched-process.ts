@@ -62,7 +62,8 @@ export class LaunchedProcess implements AsyncDisposable {
   #disposed: Promise<void> | undefined;
 
   constructor(launching: Launching, options: WatchOptions = {}) {
-    const { plan, child, stdio, cgroupPaths } = launching;
+    const { plan, child, stdio, groups } = launching;
+    const cgroupPaths = groups.paths;
     this.#launching = launching;
     this.#stdio = stdio;
     this.id = plan.id;
@@ -112,9 +113,9 @@ export class LaunchedProcess implements AsyncDisposable {
 
   /** Before the cgroup is removed; and only for a program that failed, so that no other pays for it. */
   async #readCounters(): Promise<void> {
-    const { madeCgroups } = this.#launching;
-    if (this.#status === undefined || !hasFailed(this.#status) || madeCgroups.length === 0) return;
-    this.#counters = await readCgroupCounters(madeCgroups);
+    const { made } = this.#launching.groups;
+    if (this.#status === undefined || !hasFailed(this.#status) || made.length === 0) return;
+    this.#counters = await readCgroupCounters(made);
   }
 
   /** What comes out of the pipes now may still be too much, so it must be seen before the end is told. */

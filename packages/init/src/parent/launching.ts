@@ -20,7 +20,6 @@ import {
   type SyncType,
   UnexpectedTypeError,
 } from '@pilotlight/sync';
-import { createCgroup, enterCgroup, removeCgroup } from '../cgroup/cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import { CLONE_NEWPID } from '../plan/namespaces.ts';
@@ -28,7 +27,6 @@ import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
-import { createRdtGroups, enterRdtGroups } from '../rdt/rdt-group.ts';
 import { answerSeccomp } from './answer-seccomp.ts';
 import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { HandshakeRecord } from './handshake-record.ts';
@@ -37,6 +35,7 @@ import { moveNetDevices } from './net-devices.ts';
 import { PhaseClock } from './phases.ts';
 import { openNamespaces } from './open-namespaces.ts';
 import { programFds } from './program-fds.ts';
+import { OwnGroups, type ResourceGroups } from './resource-groups.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
 import { AttemptTranscript, type HandshakeChannel } from './transcript.ts';
@@ -60,8 +59,7 @@ const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 export class Launching {
   readonly plan: LaunchPlan;
   readonly clock: PhaseClock;
-  /** Those of `cgroupPaths` that were made for this launch: their counters began with it. */
-  madeCgroups: readonly string[] = [];
+  readonly groups: ResourceGroups;
   readonly #zygote: Zygote;
   readonly #options: LaunchOptions;
   #stdio: Stdio | undefined;
@@ -71,10 +69,7 @@ export class Launching {
   #reached = 'fork';
   #reaped = false;
   #finished: Promise<void> = Promise.resolve();
-  #hasCgroup = false;
   #runs = false;
-  /** Of resctrl; they are removed as cgroups are. */
-  #rdtGroups: string[] = [];
   #transcript: AttemptTranscript | undefined;
   /** Of the last attempt. */
   #record: HandshakeRecord | undefined;
@@ -83,6 +78,7 @@ export class Launching {
   constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
     this.plan = plan;
     this.clock = new PhaseClock(plan.id);
+    this.groups = new OwnGroups(plan);
     this.#zygote = zygote;
     this.#options = options;
   }
@@ -95,25 +91,12 @@ export class Launching {
     return this.#stdio!;
   }
 
-  get cgroupPaths(): string[] {
-    const cgroups = this.plan.cgroup?.directories.map((directory) => directory.path) ?? [];
-    return [...cgroups, ...this.#rdtGroups];
-  }
-
   /** Up to the gate: the child has said procReady and waits for procRun. */
   async prepare(): Promise<void> {
     this.clock.mark('plan');
     this.#deadline = this.#newDeadline();
     try {
-      if (this.plan.cgroup !== undefined) {
-        this.madeCgroups = await createCgroup(this.plan.cgroup);
-        this.#hasCgroup = true;
-        this.clock.mark('cgroup');
-      }
-      if (this.plan.rdt !== undefined) {
-        this.#rdtGroups = await createRdtGroups(this.plan.rdt);
-        this.#hasCgroup = true;
-      }
+      if (await this.groups.create()) this.clock.mark('cgroup');
       this.#stdio = this.#openStreams();
       await this.#forkAndConfigure().catch((error: unknown) => this.#retryAfterCrash(error));
       // Every copy but the child's own is closed, so that its end is ours.
@@ -160,7 +143,7 @@ export class Launching {
   async #finish(poststop: boolean): Promise<void> {
     await this.child.reap();
     this.child.pidfd.close();
-    await removeCgroup(this.cgroupPaths);
+    await this.groups.release();
     if (poststop) await this.#runPoststop();
   }
 
@@ -201,11 +184,7 @@ export class Launching {
         this.clock.mark('id maps');
       }
       // The config is what sets the child going: it must stand in its cgroup by then.
-      if (this.plan.cgroup !== undefined && this.#startCgroup === undefined) {
-        await enterCgroup(this.plan.cgroup, this.child.pid);
-        this.clock.mark('enter cgroup');
-      }
-      if (this.plan.rdt !== undefined) await enterRdtGroups(this.plan.rdt, this.child.pid);
+      if (await this.groups.enter(this.child.pid)) this.clock.mark('enter cgroup');
       await sendConfig(init, await this.#finishedConfig(), this.#deadline);
     } finally {
       init.close();
@@ -236,7 +215,7 @@ export class Launching {
     const { consoleSocket } = this.#options;
     const [ours, init] = socketpair('stream');
     try {
-      const path = this.#startCgroup;
+      const path = this.groups.birthplace;
       using cgroup =
         path === undefined ? undefined : openFd(path, constants.O_RDONLY | constants.O_DIRECTORY);
       using namespaces = openNamespaces(this.plan);
@@ -262,12 +241,6 @@ export class Launching {
     } finally {
       init.close();
     }
-  }
-
-  /** With v2 alone the child starts in its cgroup, and nothing of it ever runs outside. */
-  get #startCgroup(): string | undefined {
-    const directories = this.plan.cgroup?.directories ?? [];
-    return directories.every(({ version }) => version === 2) ? directories[0]?.path : undefined;
   }
 
   /**
@@ -482,8 +455,6 @@ export class Launching {
       this.#kill();
       await this.#child.ended;
       await this.finish();
-    } else if (this.#child === undefined && this.#hasCgroup) {
-      await removeCgroup(this.cgroupPaths);
-    }
+    } else if (this.#child === undefined) await this.groups.release();
   }
 }

@@ -1,7 +1,7 @@
 import { release } from 'node:os';
 import { getegid, geteuid } from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
-import { type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
+import { type CgroupManager, type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
 import { validateSpec } from '../config/load-bundle.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
@@ -50,6 +50,8 @@ export type LaunchPlan = {
    * before a new one is made, or made after one is joined.
    */
   joinedBy: 'child' | 'entry';
+  /** The launcher is not root. */
+  rootless: boolean;
   /** Of a new user namespace. */
   idMaps: PlannedIdMaps | undefined;
   /** Closed to ptrace(2) from birth: others may be in its namespaces already. */
@@ -72,6 +74,7 @@ export type PlanInput = {
   /** Absolute path of the bundle. */
   bundle: string;
   hierarchies?: readonly Hierarchy[];
+  cgroupManager?: CgroupManager;
   inheritedLimits?: InheritedLimits;
   /** Default: this machine's libseccomp and kernel. */
   seccompHost?: SeccompHost;
@@ -113,7 +116,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
   const { joins } = namespaces;
   const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
-  const cgroup = planCgroup(spec, id, hierarchies);
+  const cgroup = planCgroup(spec, id, hierarchies, { manager: input.cgroupManager });
   if (cgroup !== undefined && hierarchies.length === 0) {
     throw new InvalidConfigError(
       'linux',
@@ -139,6 +142,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cloneFlags: namespaces.cloneFlags,
     joins,
     joinedBy,
+    rootless: launcher.uid !== 0,
     idMaps,
     // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
     undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),

@@ -93,7 +93,7 @@ function withTree(failAt = -1): RecordingSyscall {
 }
 
 function runAll(sys: RecordingSyscall, rootfs: PlannedRootfs): void {
-  const root = prepareRoot(sys, rootfs);
+  const root = prepareRoot(sys, { sync: 9 }, rootfs);
   const unsealed = makeMounts(sys, { root, fds: { sync: 5 }, rootfs }, mounts);
   const devices = [{ path: '/dev/x', type: S_IFIFO, major: 0, minor: 0, mode: 0, uid: 1, gid: 1 }];
   makeDevices(sys, root, { devices, devLinks: [['ptmx', 'pts/ptmx']] } as unknown as InitConfig);
@@ -141,7 +141,7 @@ describe('prepareRoot', () => {
     const sys = createRecordingSyscall();
     let depth = 3;
     sys.isMountRoot = () => depth-- === 0;
-    prepareRoot(sys, shared);
+    prepareRoot(sys, { sync: 9 }, shared);
     const opened = sys.calls.filter(({ name }) => name === 'openat2').map(({ args }) => args[1]);
     expect(opened).toEqual(['/bundle/rootfs', '..', '..', '..']);
     const changes = sys.calls.filter(({ name }) => name === 'mountSetattr');

@@ -1,0 +1,84 @@
+import {
+  createCgroup,
+  createCgroupIfAllowed,
+  enterCgroup,
+  releaseCgroup,
+  removeCgroup,
+} from '../cgroup/cgroup.ts';
+import type { CgroupPlan } from '../cgroup/plan-cgroup.ts';
+import type { LaunchPlan } from '../plan/plan-launch.ts';
+import { createRdtGroups, enterRdtGroups } from '../rdt/rdt-group.ts';
+
+/** The groups in which the kernel counts and limits a launch's processes: cgroups, and those of resctrl. */
+export interface ResourceGroups {
+  /** What removeCgroup must be given once the processes are gone; empty for groups of somebody else's. */
+  readonly paths: string[];
+  /** Those of `paths` that were made here: their counters began with this launch. */
+  readonly made: readonly string[];
+  /** Where a child can be born in its cgroup, the cgroup; then `enter` has nothing more to do there. */
+  readonly birthplace: string | undefined;
+  /** @returns whether there was anything to make. @throws LaunchError; nothing is left then */
+  create(): Promise<boolean>;
+  /** @returns whether there was anything to enter. @throws LaunchError */
+  enter(pid: number): Promise<boolean>;
+  /** Once the processes are gone. */
+  release(): Promise<void>;
+}
+
+/** The groups that a launch makes for its container. */
+export class OwnGroups implements ResourceGroups {
+  readonly #plan: LaunchPlan;
+  /** Stays unset where a rootless launch goes on without a cgroup. */
+  #cgroup: CgroupPlan | undefined;
+  #rdt: readonly string[] = [];
+  made: readonly string[] = [];
+
+  constructor(plan: LaunchPlan) {
+    this.#plan = plan;
+  }
+
+  get paths(): string[] {
+    return [...(this.#cgroup?.directories.map(({ path }) => path) ?? []), ...this.#rdt];
+  }
+
+  /** With v2 alone nothing of the child ever runs outside of its cgroup; systemd has to move it there. */
+  get birthplace(): string | undefined {
+    if (this.#cgroup === undefined || this.#cgroup.scope !== undefined) return undefined;
+    const { directories } = this.#cgroup;
+    return directories.every(({ version }) => version === 2) ? directories[0]?.path : undefined;
+  }
+
+  async create(): Promise<boolean> {
+    const { cgroup, rdt, rootless } = this.#plan;
+    if (cgroup !== undefined) {
+      const made = await (rootless ? createCgroupIfAllowed(cgroup) : createCgroup(cgroup));
+      if (made !== undefined) {
+        this.#cgroup = cgroup;
+        // systemd makes a scope only when the child enters it, always a fresh one.
+        this.made = cgroup.scope === undefined ? made : this.paths;
+      }
+    }
+    if (rdt !== undefined) {
+      try {
+        this.#rdt = await createRdtGroups(rdt);
+      } catch (error) {
+        await this.release();
+        throw error;
+      }
+    }
+    return cgroup !== undefined || rdt !== undefined;
+  }
+
+  async enter(pid: number): Promise<boolean> {
+    const { rdt } = this.#plan;
+    const moves = this.#cgroup !== undefined && this.birthplace === undefined;
+    if (moves) await enterCgroup(this.#cgroup!, pid);
+    if (rdt !== undefined) await enterRdtGroups(rdt, pid);
+    return moves || rdt !== undefined;
+  }
+
+  async release(): Promise<void> {
+    if (this.#cgroup !== undefined) await releaseCgroup(this.#cgroup);
+    if (this.#rdt.length > 0) await removeCgroup(this.#rdt);
+  }
+}
