@@ -3,6 +3,7 @@ import {
   openFd,
   type OwnedFd,
   pidfdSendSignal,
+  pidfdState,
   socketpair,
   SyncSocket,
   isSyscallError,
@@ -213,14 +214,20 @@ export class Launching {
    * a fork can cause, so one more is tried.
    */
   async #retryAfterCrash(error: unknown): Promise<void> {
-    if (!(error instanceof ChildDiedError) || !crashSignals.includes(error.status.signal ?? 0)) {
-      throw error;
-    }
+    if (!(await this.#hasCrashed(error))) throw error;
     await this.child.reap();
     this.child.pidfd.close();
     this.#child = undefined;
     this.#sync?.close();
     await this.#forkAndConfigure();
+  }
+
+  /** Also when the crash was met as something else: a process that has ended joins no cgroup. */
+  async #hasCrashed(error: unknown): Promise<boolean> {
+    if (error instanceof ChildDiedError) return crashSignals.includes(error.status.signal ?? 0);
+    if (this.#child === undefined || pidfdState(this.child.pidfd) === 'running') return false;
+    const { signal } = await this.child.ended;
+    return crashSignals.includes(signal ?? 0);
   }
 
   async #answer(type: SyncType): Promise<void> {
