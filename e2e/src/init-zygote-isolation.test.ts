@@ -184,8 +184,7 @@ function attemptsOn(pid: number, as: string[]): Record<string, boolean> {
         `if ${look} >/dev/null 2>&1; then echo ${name} true; else echo ${name} false; fi`,
     )
     .join('\n');
-  const [command = 'sh', ...args] = [...as, 'sh', '-c', script];
-  const output = execFileSync(command, args, {
+  const output = execFileSync('env', [...as, 'sh', '-c', script], {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], PID: String(pid) },
   });
@@ -218,7 +217,8 @@ function secretsIn(pid: number, secrets: string[]): string[] {
       if (match === null) continue;
       const [start, end] = [BigInt(`0x${match[1]}`), BigInt(`0x${match[2]}`)];
       const size = Number(end - start);
-      if (size > 512 * 1024 * 1024) continue;
+      // The range reserved for compiled code, which is mostly not there.
+      if (size > 64 * 1024 * 1024) continue;
       const bytes = Buffer.alloc(size);
       try {
         readSync(memory, bytes, 0, size, start);

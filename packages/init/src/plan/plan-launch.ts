@@ -11,13 +11,15 @@ import { defaultDevices, devLinks } from './devices.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
 import { planNamespaces } from './namespaces.ts';
-import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
+import { planRlimits, type PlannedRlimit, RLIMIT_CORE, RLIMIT_NOFILE } from './rlimits.ts';
 
 /** The limits that this process would have without Node's and our own changes to them. */
 export type InheritedLimits = {
   /** Soft RLIMIT_NOFILE before Node raised it to the hard one. */
   nofileSoft: bigint;
   nofileHard: bigint;
+  /** RLIMIT_CORE, where the forking process gave up its own. */
+  core?: { soft: bigint; hard: bigint };
 };
 
 /** One launch, decided: pure data, nothing has been done yet. */
@@ -132,22 +134,31 @@ function requireId(id: string): void {
 }
 
 /**
- * Node raises its soft limit of open files to the hard one, which must not reach the program.
+ * Node raises its soft limit of open files to the hard one, and a zygote may have no core files;
+ * neither must reach the program.
  */
 function withInheritedLimits(
   planned: PlannedRlimit[],
   inherited: InheritedLimits | undefined,
 ): PlannedRlimit[] {
-  if (inherited === undefined || planned.some(({ resource }) => resource === RLIMIT_NOFILE)) {
-    return planned;
-  }
-  return [
-    ...planned,
+  if (inherited === undefined) return planned;
+  const { nofileSoft, nofileHard, core } = inherited;
+  const restored: PlannedRlimit[] = [
     {
       type: 'RLIMIT_NOFILE',
       resource: RLIMIT_NOFILE,
-      soft: String(inherited.nofileSoft),
-      hard: String(inherited.nofileHard),
+      soft: String(nofileSoft),
+      hard: String(nofileHard),
     },
   ];
+  if (core !== undefined) {
+    restored.push({
+      type: 'RLIMIT_CORE',
+      resource: RLIMIT_CORE,
+      soft: String(core.soft),
+      hard: String(core.hard),
+    });
+  }
+  const given = new Set(planned.map(({ resource }) => resource));
+  return [...planned, ...restored.filter(({ resource }) => !given.has(resource))];
 }
