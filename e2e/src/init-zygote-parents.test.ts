@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { startZygote } from '@pilotlight/init';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +12,8 @@ import { missing, newId, runIn, shellSpec } from './init-bundle.ts';
 
 const lacking = missing('root', 'busybox-static');
 const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
+/** As it is published; Node strips the types of sources by WebAssembly, which not every Node here has. */
+const built = fileURLToPath(new URL('../dist/index.js', pathToFileURL(library)));
 const run = promisify(execFile);
 
 describe.skipIf(lacking !== '')(`launching from a process${lacking}`, () => {
@@ -32,7 +34,7 @@ describe.skipIf(lacking !== '')(`launching from a process${lacking}`, () => {
     const file = join(directory, 'parent.mjs');
     writeFileSync(
       file,
-      `import { launch, startZygote } from ${JSON.stringify(library)};
+      `import { launch, startZygote } from ${JSON.stringify(built)};
        import { closeSync } from 'node:fs';
        import { isMainThread, Worker } from 'node:worker_threads';
        import { fileURLToPath } from 'node:url';
