@@ -6,6 +6,7 @@ const others: Readonly<Partial<Record<keyof Syscall, readonly string[]>>> = {
   joinSessionKeyring: ['keyctl'],
   setNoNewPrivileges: ['prctl'],
   setDumpable: ['prctl'],
+  isDumpable: ['prctl'],
   setKeepCapabilities: ['prctl'],
   dropBoundingCapability: ['prctl'],
   clearAmbientCapabilities: ['prctl'],

@@ -4,6 +4,7 @@ import {
   openFd,
   type OwnedFd,
   pidfdSendSignal,
+  pidfdState,
   socketpair,
   SyncSocket,
   isSyscallError,
@@ -248,9 +249,7 @@ export class Launching {
    * a fork can cause, so one more is tried.
    */
   async #retryAfterCrash(error: unknown): Promise<void> {
-    if (!(error instanceof ChildDiedError) || !crashSignals.includes(error.status.signal ?? 0)) {
-      throw error;
-    }
+    if (!(await this.#hasCrashed(error))) throw error;
     await this.child.reap();
     this.child.pidfd.close();
     this.#child = undefined;
@@ -297,6 +296,14 @@ export class Launching {
     const { signal, launchSignal } = this.#options;
     if (signal === undefined || launchSignal === undefined) return signal ?? launchSignal;
     return AbortSignal.any([signal, launchSignal]);
+  }
+
+  /** Also when the crash was met as something else: a process that has ended joins no cgroup. */
+  async #hasCrashed(error: unknown): Promise<boolean> {
+    if (error instanceof ChildDiedError) return crashSignals.includes(error.status.signal ?? 0);
+    if (this.#child === undefined || pidfdState(this.child.pidfd) === 'running') return false;
+    const { signal } = await this.child.ended;
+    return crashSignals.includes(signal ?? 0);
   }
 
   async #answer(type: SyncType): Promise<void> {

@@ -16,16 +16,41 @@ import {
 } from '@pilotlight/scm-rights';
 import { UnknownExitError, ZygoteError } from '../errors.ts';
 import { koffiModulePath } from '../syscall/koffi-module.ts';
-import type { DescriptorRole, ZygoteEvent, ZygoteRequest } from '../zygote/protocol.ts';
+import {
+  defaultSettings,
+  type DescriptorRole,
+  type ZygoteEvent,
+  type ZygoteRequest,
+  type ZygoteSettings,
+} from '../zygote/protocol.ts';
 import { reportedFailure } from './launch-error.ts';
 import { optionalZygoteFlags, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
+import { plainNodeBinary, protectedNodeBinary } from './node-binary.ts';
+import { Utterances } from './utterances.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
 
 export type ZygoteOptions = {
-  /** The Node binary. Default: this process's own. */
+  /** The Node binary: a path, or a name in this process's PATH. Default: this process's own. */
   nodePath?: string;
   /** How long it may take to be ready, in milliseconds. Default 15 000. */
   timeoutMs?: number;
+  /**
+   * How thoroughly it tests, before it is ready, that its Node survives being forked: `quick` takes
+   * some 3 ms; `full` some 100 ms, once per binary in the life of this process. Default `quick`.
+   */
+  selfTest?: 'quick' | 'full';
+  /**
+   * Whether it runs from a read-only clone of its binary where a container could otherwise come to
+   * overwrite that file through /proc/PID/exe. Default true; only for debugging anything else.
+   */
+  readOnlyBinary?: boolean;
+  /**
+   * How long a child may be on its way to its program without waiting for this process, in
+   * milliseconds, before the zygote kills it. Only counts when this process does not keep to the
+   * deadlines of its launches because it is stopped or blocked, so give more than their
+   * `timeoutMs`. Default 600 000.
+   */
+  watchdogMs?: number;
 };
 
 const defaultTimeoutMs = 15_000;
@@ -47,6 +72,9 @@ export async function startZygote(options: ZygoteOptions = {}): Promise<Zygote> 
     return ZygoteProcess.start(requiredZygoteFlags, options);
   }
 }
+
+/** Binaries and flags that have passed the full self-test. */
+const fullyTested = new Set<string>();
 
 let shared: Promise<Zygote> | undefined;
 
@@ -75,6 +103,8 @@ class ZygoteProcess implements Zygote {
   readonly #process: ChildProcess;
   readonly #requests: SeqpacketSocket;
   readonly #events: Socket;
+  /** What it wrote to its standard error: nothing, unless it is about to end. */
+  readonly #said: Utterances;
   readonly #forks = new Map<number, Waiting>();
   readonly #living = new Map<number, Living>();
   #nextToken = 1;
@@ -88,21 +118,37 @@ class ZygoteProcess implements Zygote {
   static async start(flags: readonly string[], options: ZygoteOptions): Promise<ZygoteProcess> {
     const [ours, theirs] = socketpair('seqpacket');
     const file = fileURLToPath(import.meta.resolve('@pilotlight/init/zygote'));
-    const koffi = koffiModulePath();
+    const nodePath = options.nodePath ?? process.execPath;
+    const protect = options.readOnlyBinary ?? true;
     let child: ChildProcess;
+    let selfTest = options.selfTest ?? 'quick';
+    const tested = [nodePath, ...flags].join('\0');
+    if (fullyTested.has(tested)) selfTest = 'quick';
     try {
+      using binary = protect ? protectedNodeBinary(nodePath) : plainNodeBinary(nodePath);
+      const settings: ZygoteSettings = {
+        selfTest,
+        cloneBinary: binary.cloneInZygote,
+        watchdogMs: options.watchdogMs ?? defaultSettings.watchdogMs,
+      };
       child = spawn(
-        options.nodePath ?? process.execPath,
-        [...flags, file, ...(koffi === undefined ? [] : [koffi])],
+        binary.path,
+        [...flags, file, koffiModulePath() ?? '', JSON.stringify(settings)],
         {
+          // For process lists.
+          argv0: binary.name,
           // An empty environment: NODE_OPTIONS and its kin must not reach it, nor secrets of ours.
           env: {},
           cwd: '/',
           // Its own session: a terminal's signals are for the user's program, not for it.
           detached: true,
-          stdio: ['ignore', 'ignore', 'inherit', theirs.fd, 'pipe'],
+          // No stream of this process's either: it may be closed, or waited on for its end.
+          stdio: ['ignore', 'ignore', 'pipe', theirs.fd, 'pipe'],
         },
       );
+    } catch (error) {
+      ours.close();
+      throw error;
     } finally {
       theirs.close();
     }
@@ -113,6 +159,7 @@ class ZygoteProcess implements Zygote {
       await zygote.close();
       throw error;
     }
+    if (selfTest === 'full') fullyTested.add(tested);
     return zygote;
   }
 
@@ -122,9 +169,13 @@ class ZygoteProcess implements Zygote {
     this.#process = child;
     this.#requests = requests;
     this.#events = child.stdio[4] as Socket;
+    this.#said = new Utterances(child.stderr as Socket);
     this.gone = new Promise((resolve) => {
-      child.once('error', (cause) => this.#end(null, cause, resolve));
-      child.once('exit', (code) => this.#end(code, undefined, resolve));
+      child.once('error', (cause) => this.#end(null, null, cause, resolve));
+      child.once('exit', (code, signal) => {
+        // What it said comes through a pipe, and may be behind the news of its end.
+        void this.#said.complete().then(() => this.#end(code, signal, undefined, resolve));
+      });
     });
     const lines = createInterface({ input: this.#events, crlfDelay: Infinity });
     lines.on('line', (line) => this.#take(JSON.parse(line) as ZygoteEvent));
@@ -203,6 +254,7 @@ class ZygoteProcess implements Zygote {
     this.#process.ref();
     if (this.#process.exitCode === null && this.#process.signalCode === null) await this.gone;
     this.#events.destroy();
+    this.#said.close();
   }
 
   async #send(request: ZygoteRequest, fds: readonly number[] = []): Promise<void> {
@@ -213,7 +265,8 @@ class ZygoteProcess implements Zygote {
     const living = this.#living.get(token);
     if (living === undefined) return;
     if (this.#ended === undefined) {
-      await this.#send({ op: 'reap', token });
+      // One that is gone reaps nothing; its own parent's subreaper or init does. See #end.
+      await this.#send({ op: 'reap', token }).catch(() => this.gone);
       await living.reaped.promise;
     }
     this.#forget(token);
@@ -266,14 +319,16 @@ class ZygoteProcess implements Zygote {
     waiting?.resolve(pid);
   }
 
-  #end(code: number | null, cause: unknown, resolve: () => void): void {
-    const why = cause === undefined ? `ended with ${code ?? 'a signal'}` : 'could not be started';
-    this.#ended = new ZygoteError(`the zygote ${why}`, {
+  #end(code: number | null, signal: string | null, cause: unknown, resolve: () => void): void {
+    const why = cause === undefined ? `ended with ${code ?? signal}` : 'could not be started';
+    const said = this.#said.text === '' ? '' : `; it said: ${this.#said.text}`;
+    this.#ended = new ZygoteError(`the zygote ${why}${said}`, {
       ...(cause === undefined ? {} : { cause }),
-      hint: 'The next launch starts another one. If it keeps ending, look at its messages on standard error.',
+      hint: 'The next launch starts another one. If it keeps ending, look into the kernel log for an out-of-memory kill.',
       ...(code === null ? {} : { exitCode: code }),
     });
     this.#ready?.reject(this.#ended);
+    this.#requests.close();
     for (const waiting of this.#forks.values()) waiting.reject(this.#ended);
     this.#forks.clear();
     for (const living of this.#living.values()) {

@@ -72,6 +72,22 @@ describe('planLaunch', () => {
     expect(plan(() => {}, { inheritedLimits }).init.rlimits).toEqual(plan().init.rlimits);
   });
 
+  it('planLaunch gives the limit of core files back where the forking process has none', () => {
+    const inheritedLimits = {
+      nofileSoft: 1024n,
+      nofileHard: 4096n,
+      core: { soft: 7n, hard: 2n ** 64n - 1n },
+    };
+    const restored = { type: 'RLIMIT_CORE', resource: 4, soft: '7', hard: '18446744073709551615' };
+    const bare = plan((spec) => void (spec.process.rlimits = []), { inheritedLimits });
+    expect(bare.init.rlimits).toContainEqual(restored);
+    const given = plan(
+      (spec) => void (spec.process.rlimits = [{ type: 'RLIMIT_CORE', soft: 1, hard: 2 }]),
+      { inheritedLimits },
+    );
+    expect(given.init.rlimits).not.toContainEqual(restored);
+  });
+
   it('planLaunch refuses a cgroup where no hierarchy is mounted', () => {
     expect(() => plan(() => {}, { hierarchies: [] })).toThrow(/no hierarchy is mounted/);
   });

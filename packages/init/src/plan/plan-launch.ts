@@ -23,7 +23,7 @@ import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { planRootfs } from './rootfs.ts';
 import { planTimeOffsets } from './time-namespace.ts';
 import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
-import { planRlimits, type PlannedRlimit, RLIMIT_NOFILE } from './rlimits.ts';
+import { planRlimits, type PlannedRlimit, RLIMIT_CORE, RLIMIT_NOFILE } from './rlimits.ts';
 import { planScheduling } from './scheduling.ts';
 import { planSysctls } from './sysctl.ts';
 
@@ -37,6 +37,8 @@ export type InheritedLimits = {
   /** Soft RLIMIT_NOFILE before Node raised it to the hard one. */
   nofileSoft: bigint;
   nofileHard: bigint;
+  /** RLIMIT_CORE, where the forking process gave up its own. */
+  core?: { soft: bigint; hard: bigint };
 };
 
 /** One launch, decided: pure data, nothing has been done yet. */
@@ -213,22 +215,31 @@ function requireId(id: string): void {
 }
 
 /**
- * Node raises its soft limit of open files to the hard one, which must not reach the process.
+ * Node raises its soft limit of open files to the hard one, and a zygote may have no core files;
+ * neither must reach the program.
  */
 function withInheritedLimits(
   planned: PlannedRlimit[],
   inherited: InheritedLimits | undefined,
 ): PlannedRlimit[] {
-  if (inherited === undefined || planned.some(({ resource }) => resource === RLIMIT_NOFILE)) {
-    return planned;
-  }
-  return [
-    ...planned,
+  if (inherited === undefined) return planned;
+  const { nofileSoft, nofileHard, core } = inherited;
+  const restored: PlannedRlimit[] = [
     {
       type: 'RLIMIT_NOFILE',
       resource: RLIMIT_NOFILE,
-      soft: String(inherited.nofileSoft),
-      hard: String(inherited.nofileHard),
+      soft: String(nofileSoft),
+      hard: String(nofileHard),
     },
   ];
+  if (core !== undefined) {
+    restored.push({
+      type: 'RLIMIT_CORE',
+      resource: RLIMIT_CORE,
+      soft: String(core.soft),
+      hard: String(core.hard),
+    });
+  }
+  const given = new Set(planned.map(({ resource }) => resource));
+  return [...planned, ...restored.filter(({ resource }) => !given.has(resource))];
 }

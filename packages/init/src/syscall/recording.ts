@@ -210,6 +210,10 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       record('interfaceIndex', [name]);
       return 2;
     },
+    isDumpable() {
+      record('isDumpable', []);
+      return true;
+    },
     getcwd() {
       record('getcwd', []);
       return '/';

@@ -37,7 +37,8 @@ export function forkChild(sys: Syscall, forker: Forker, request: ChildToFork): F
 
 /** A child is born as open to ptrace(2) as its parent is: where others can reach it at once, not at all. */
 export function withDumpable<T>(sys: Syscall, dumpable: boolean, fork: () => T): T {
-  if (dumpable) return fork();
+  // Root's zygote never is.
+  if (dumpable || !sys.isDumpable()) return fork();
   sys.setDumpable(false);
   try {
     return fork();

@@ -10,6 +10,7 @@ import {
   EPOLLIN,
   epollWait,
   loadLibc,
+  pidfdSendSignal,
   recvmsg,
   sendmsg,
   waitid,
@@ -20,23 +21,31 @@ import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { describeFailure } from '../child/step-failure.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
 import type { Syscall } from '../syscall/syscall.ts';
+import { goOnFromClone } from './clone-binary.ts';
 import { type Entry, EntryFailure, startEntry, takeEntryReport } from './entry.ts';
 import { forkChild, withDumpable } from './fork-child.ts';
 import { createForker, type Fork, type Forker } from './forker.ts';
+import { keepMemoryPrivate } from './isolation.ts';
 import {
+  defaultSettings,
   EVENT_FD,
   type ForkRequestPacket,
   REQUEST_FD,
   sortDescriptors,
   type ZygoteEvent,
   type ZygoteRequest,
+  type ZygoteSettings,
 } from './protocol.ts';
 import { selfTest } from './self-test.ts';
 import { wakeEventLoop } from './wake-event-loop.ts';
 import { warmUpChild } from './warm-up.ts';
+import { childProgress, Watchdog } from './watchdog.ts';
 
 const maxRequestBytes = 4096;
 const maxEvents = 64;
+const SIGKILL = 9;
+/** Nobody changes it, so that waiting for it is sleeping. */
+const never = new Int32Array(new SharedArrayBuffer(4));
 /** Marks the request socket in the epoll set; the others are marked by their token, which starts at 1. */
 const REQUESTS = 0n;
 const exitOf = (token: number): bigint => BigInt(token) * 2n;
@@ -53,22 +62,25 @@ class ZygoteLoop {
   readonly #children = new Map<number, Child>();
   readonly #entries = new Map<number, Entry>();
   readonly #packet = Buffer.alloc(maxRequestBytes);
+  readonly #watchdog: Watchdog;
 
-  constructor(sys: Syscall, forker: Forker) {
+  constructor(sys: Syscall, forker: Forker, watchdog: Watchdog) {
     this.#sys = sys;
     this.#forker = forker;
+    this.#watchdog = watchdog;
     epollCtl(this.#epoll, EPOLL_CTL_ADD, REQUEST_FD, { events: EPOLLIN, data: REQUESTS });
   }
 
   /** Until the parent hangs up. */
   run(): void {
     for (;;) {
-      for (const { data } of epollWait(this.#epoll, maxEvents, -1)) {
+      for (const { data } of epollWait(this.#epoll, maxEvents, this.#watchdog.timeoutMs())) {
         if (data === REQUESTS) {
           if (!this.#takeRequest()) return;
         } else if (isReport(data)) this.#takeEntry(tokenOf(data));
         else this.#reportExit(tokenOf(data));
       }
+      this.#watchdog.check();
     }
   }
 
@@ -135,6 +147,7 @@ class ZygoteLoop {
 
   #adopt(token: number, { pid, pidfd }: Fork): void {
     this.#children.set(token, { pidfd });
+    this.#watchdog.watch(token, pid, pidfd);
     epollCtl(this.#epoll, EPOLL_CTL_ADD, pidfd, { events: EPOLLIN, data: exitOf(token) });
     // First the descriptor, then its announcement.
     sendmsg(REQUEST_FD, Buffer.from(String(token)), { fds: [pidfd] });
@@ -154,6 +167,7 @@ class ZygoteLoop {
     if (child === undefined) return;
     const ended = waitid(child.pidfd, WNOHANG | WNOWAIT);
     if (ended === undefined) return;
+    this.#watchdog.forget(token);
     // Before the pidfd is closed: registered, it would live on in children that copied it.
     epollCtl(this.#epoll, EPOLL_CTL_DEL, child.pidfd);
     say({ event: 'exited', token, status: ended.status });
@@ -179,7 +193,12 @@ function receiveRequest(packet: Buffer): { length: number; fds: number[] } {
   }
 }
 
-const libc = loadLibc(process.argv[2] === undefined ? {} : { koffiModule: process.argv[2] });
+const [, , koffiModule = '', settingsText = '{}'] = process.argv;
+const settings: ZygoteSettings = {
+  ...defaultSettings,
+  ...(JSON.parse(settingsText) as Partial<ZygoteSettings>),
+};
+const libc = loadLibc(koffiModule === '' ? {} : { koffiModule });
 const sys = createLinuxSyscall(libc);
 
 function say(event: ZygoteEvent): void {
@@ -190,15 +209,30 @@ function main(): void {
   // Once is for good: this loop never runs.
   wakeEventLoop();
   const forker = createForker(libc);
-  const unfit = selfTest(sys, forker);
+  const unfit = selfTest(sys, forker, settings.selfTest);
   if (unfit !== undefined) {
     say({ event: 'unfit', reason: unfit });
     return;
   }
   resetCpuAffinity(sys);
+  // After the self-test: it forks as well.
+  if (settings.cloneBinary) goOnFromClone(sys, forker, settings);
+  keepMemoryPrivate(sys);
   warmUpChild();
   say({ event: 'ready' });
-  new ZygoteLoop(sys, forker).run();
+  const watchdog = new Watchdog(settings.watchdogMs, {
+    now: () => performance.now(),
+    progressOf: childProgress,
+    kill: (pidfd) => pidfdSendSignal(pidfd, SIGKILL),
+    pause: (ms) => void Atomics.wait(never, 0, 0, ms),
+  });
+  try {
+    new ZygoteLoop(sys, forker, watchdog).run();
+  } catch (error) {
+    // The parent is gone, which is how a zygote usually ends.
+    if (!isSyscallError(error, 'EPIPE')) throw error;
+  }
+  watchdog.parentIsGone();
 }
 
 let exitCode = 0;

@@ -23,6 +23,22 @@ import type { FailureReport } from '../child/step-failure.ts';
 export const REQUEST_FD = 3;
 export const EVENT_FD = 4;
 
+/** What a zygote is told at its start, as JSON on its command line. */
+export type ZygoteSettings = {
+  /** `full` also collects garbage and compiles in the child; see self-test.ts. */
+  selfTest: 'quick' | 'full';
+  /** Go over to a read-only clone of the binary first; see clone-binary.ts. */
+  cloneBinary: boolean;
+  /** How long a child may be stuck, in milliseconds; see watchdog.ts. */
+  watchdogMs: number;
+};
+
+export const defaultSettings: ZygoteSettings = {
+  selfTest: 'quick',
+  cloneBinary: false,
+  watchdogMs: 600_000,
+};
+
 /** What a descriptor of a fork request is for. `preserved` may come several times, in order. */
 export type DescriptorRole =
   | 'stdin'

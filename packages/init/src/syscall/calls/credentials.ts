@@ -2,6 +2,7 @@ import type { Kernel } from '../kernel.ts';
 import { SYS_capset, SYS_keyctl, SYS_setgroups, SYS_setresgid, SYS_setresuid } from '../number.ts';
 
 // prctl(2)
+const PR_GET_DUMPABLE = 3;
 const PR_SET_DUMPABLE = 4;
 const PR_SET_KEEPCAPS = 8;
 const PR_CAPBSET_DROP = 24;
@@ -21,6 +22,7 @@ export interface CredentialCalls {
   joinSessionKeyring(name: string): void;
   setNoNewPrivileges(): void;
   setDumpable(on: boolean): void;
+  isDumpable(): boolean;
   setKeepCapabilities(on: boolean): void;
   dropBoundingCapability(capability: number): void;
   clearAmbientCapabilities(): void;
@@ -44,6 +46,8 @@ export function credentialCalls({ libc, raw, integers, check, prctl }: Kernel): 
     },
     setNoNewPrivileges: () => prctl('PR_SET_NO_NEW_PRIVS', PR_SET_NO_NEW_PRIVS, 1),
     setDumpable: (on) => prctl('PR_SET_DUMPABLE', PR_SET_DUMPABLE, on ? 1 : 0),
+    isDumpable: () =>
+      check('prctl', 'PR_GET_DUMPABLE', integers, SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) === 1,
     setKeepCapabilities: (on) => prctl('PR_SET_KEEPCAPS', PR_SET_KEEPCAPS, on ? 1 : 0),
     dropBoundingCapability: (capability) =>
       prctl(`PR_CAPBSET_DROP ${capability}`, PR_CAPBSET_DROP, capability),
