@@ -1,5 +1,12 @@
 import type { Kernel } from '../kernel.ts';
-import { SYS_capset, SYS_keyctl, SYS_setgroups, SYS_setresgid, SYS_setresuid } from '../number.ts';
+import {
+  SYS_capset,
+  SYS_keyctl,
+  SYS_prctl,
+  SYS_setgroups,
+  SYS_setresgid,
+  SYS_setresuid,
+} from '../number.ts';
 
 // prctl(2)
 const PR_GET_DUMPABLE = 3;
