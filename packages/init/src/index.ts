@@ -1,5 +1,7 @@
 export { removeCgroup } from './cgroup/cgroup.ts';
 export { type Hierarchy, readHierarchies } from './cgroup/hierarchies.ts';
+export type { SpecField, SpecVersion } from './config/fields/spec-field.ts';
+export { specFields, specVersion } from './config/fields/spec-fields.ts';
 export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
 export type {
@@ -28,6 +30,9 @@ export {
   UnsupportedConfigError,
   ZygoteError,
 } from './errors.ts';
+export { features } from './features/features.ts';
+export type { OciFeatures, OciLinuxFeatures, OciSeccompFeatures } from './features/oci-features.ts';
+export { ociFeaturesSchema } from './features/oci-features-schema.ts';
 export {
   launch,
   type LaunchConfig,

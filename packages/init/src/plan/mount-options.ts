@@ -112,6 +112,18 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   return parsed;
 }
 
+/** Every option that is not left to the file system, in the order of the alphabet. */
+export function mountOptionNames(): string[] {
+  return [
+    'bind',
+    'rbind',
+    ...attributeOptions.keys(),
+    ...[...attributeOptions.keys()].map((name) => `r${name}`),
+    ...propagationOptions.keys(),
+    ...superblockOptions.keys(),
+  ].toSorted();
+}
+
 function mapOf<Value>(entries: Record<string, Value>): ReadonlyMap<string, Value> {
   return new Map(Object.entries(entries));
 }
