@@ -52,7 +52,8 @@ const attributeOptions: ReadonlyMap<string, Flag> = mapOf({
   noatime: set(MOUNT_ATTR_NOATIME),
   atime: clear(MOUNT_ATTR_NOATIME),
   relatime: clear(MOUNT_ATTR__ATIME),
-  norelatime: set(MOUNT_ATTR_STRICTATIME),
+  // Takes back no other choice, and relatime is what the kernel does without one; mount(2).
+  norelatime: clear(0),
   strictatime: set(MOUNT_ATTR_STRICTATIME),
   nostrictatime: clear(MOUNT_ATTR_STRICTATIME),
   nosymfollow: set(MOUNT_ATTR_NOSYMFOLLOW),

@@ -8,6 +8,7 @@ import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planCapabilities } from './capabilities.ts';
 import { defaultDevices, devLinks } from './devices.ts';
+import { planEnvironment } from './environment.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
 import { planNamespaces } from './namespaces.ts';
@@ -85,7 +86,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     init: {
       id,
       args: process.args,
-      env: process.env ?? [],
+      env: planEnvironment(process.env ?? []),
       cwd: process.cwd,
       keyring: `_ses.${id}`,
       unshareCgroup: namespaces.cgroup,
