@@ -1,5 +1,6 @@
 // Generated configurations under runc, under crun and under ours: what the program sees must be the same.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
+import { deepStrictEqual } from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Choice, choices, specOf, undrawn, understands } from './differential/arbitraries.ts';
@@ -34,7 +35,10 @@ describe.skipIf(lacking !== '')(`launch of generated configurations${lacking}`, 
   });
   afterEach(async () => {
     await requireNothingLeft(before);
-    expect(references.flatMap((reference) => reference.leftovers())).toEqual([]);
+    deepStrictEqual(
+      references.flatMap((reference) => reference.leftovers()),
+      [],
+    );
   });
 
   it(
@@ -43,7 +47,7 @@ describe.skipIf(lacking !== '')(`launch of generated configurations${lacking}`, 
       await fc.assert(
         fc.asyncProperty(choices(), async (choice) => {
           const found = await compare(choice);
-          if (Object.keys(found).length > 0) throw new Error(report(choice, found));
+          if (Object.keys(found).length > 0) expect.unreachable(report(choice, found));
         }),
         { numRuns: runs, seed, endOnFailure: false, interruptAfterTimeLimit: runs * 5000 },
       );

@@ -1,6 +1,6 @@
 // What the generated configurations are made of: an entry for each group of fields.
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   type OciCapabilitySets,
   type OciMount,
@@ -23,7 +23,7 @@ export type Entry<Value = unknown> = {
   /** Drawn seldom: it keeps other things from being seen. */
   rare?: boolean;
   value: fc.Arbitrary<Value>;
-  apply(spec: OciSpec, value: Value, context: Context): void;
+  apply: (spec: OciSpec, value: Value, context: Context) => void;
 };
 
 export type Context = { /** A name that no other configuration has. */ unique: string };
@@ -79,7 +79,8 @@ function isHonoured(rows: readonly SpecField[], wanted: string): boolean {
   return matching.length > 0 && matching.every(({ status }) => status === 'honoured');
 }
 
-const entry = <Value>(one: Entry<Value>): Entry => one as Entry;
+/** Each applies only values of its own. */
+const entry = <Value>(one: Entry<Value>): Entry => one as unknown as Entry;
 // runc takes none above the signed 32-bit numbers.
 const userId = fc.constantFrom(0, 1, 1000, 65_534, 2_000_000_000);
 const int = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
@@ -184,8 +185,13 @@ const mount: fc.Arbitrary<OciMount> = fc.oneof(
     source: fc.constantFrom('outside', 'outside/inner'),
     type: fc.constantFrom('bind', 'none', ''),
     options: fc
-      .tuple(fc.constantFrom('bind', 'rbind'), mountOptions, propagation)
-      .map(([bind, options, more]) => [bind, ...options, ...more]),
+      .tuple(
+        fc.constantFrom('bind', 'rbind'),
+        mountOptions,
+        oneOf('rro', 'rnosuid', 'rnodev', 'rnoexec', 'rnoatime'),
+        propagation,
+      )
+      .map(([bind, ...more]) => [bind, ...more.flat()]),
   }),
   fc.record({
     destination: fc.constantFrom('/data/file-here', '/data/file'),
@@ -529,7 +535,7 @@ const entries: readonly Entry[] = [
           type: fc.constantFrom('c', 'b', 'u'),
           path: fc.constantFrom('/dev/fuse', '/dev/net/tun', '/dev/disk', '/dev/deep/er'),
           major: fc.constantFrom(10, 1, 254),
-          minor: fc.constantFrom(229, 200, 11, 0),
+          minor: fc.constantFrom(229, 11, 0),
           fileMode: fc.constantFrom(0o600, 0o666, 0o640),
           uid: userId,
           gid: userId,
@@ -543,21 +549,38 @@ const entries: readonly Entry[] = [
   entry({
     name: 'sysctl',
     fields: ['linux.sysctl'],
-    value: fc.record(
+    value: fc.oneof(
+      // Not of a namespace, or of a field of its own: both references refuse them.
       {
-        'net.ipv4.ip_forward': fc.constantFrom('0', '1'),
-        'net.ipv4.ip_unprivileged_port_start': fc.constantFrom('0', '1024', '80'),
-        'net.ipv4.ping_group_range': fc.constant('0 2000'),
-        'net.core.somaxconn': fc.constant('100'),
-        'kernel.shmmax': fc.constant('100000'),
-        'kernel.msgmax': fc.constant('4096'),
-        'fs.mqueue.msg_max': fc.constant('5'),
-        'kernel.hostname': fc.constant('no'),
-        'vm.swappiness': fc.constant('1'),
+        arbitrary: fc.constantFrom({ 'vm.swappiness': '1' }, { 'kernel.hostname': 'no' }),
+        weight: 1,
       },
-      { requiredKeys: [] },
+      {
+        weight: 9,
+        arbitrary: fc.record(
+          {
+            'net.ipv4.ip_forward': fc.constantFrom('0', '1'),
+            'net.ipv4.ip_unprivileged_port_start': fc.constantFrom('0', '1024', '80'),
+            'net.ipv4.ping_group_range': fc.constant('0 2000'),
+            'net.core.somaxconn': fc.constant('100'),
+            'kernel.shmmax': fc.constant('100000'),
+            'kernel.msgmax': fc.constant('4096'),
+            'fs.mqueue.msg_max': fc.constant('5'),
+          },
+          { requiredKeys: [] },
+        ),
+      },
     ),
     apply: (spec, value) => void (linux(spec)['sysctl'] = value),
+  }),
+  entry({
+    name: 'personality',
+    fields: ['linux.personality.domain'],
+    // Since runc 1.2.
+    unknownTo: ['runc'],
+    rare: true,
+    value: fc.constantFrom('LINUX', 'LINUX32'),
+    apply: (spec, domain) => void (linux(spec)['personality'] = { domain }),
   }),
   entry({
     name: 'seccomp',
@@ -569,27 +592,34 @@ const entries: readonly Entry[] = [
     value: fc.record(
       {
         syscalls: fc.array(
-          fc.record(
-            {
-              names: fc.subarray(
-                [
-                  'mkdir',
-                  'chown',
-                  'fchownat',
-                  'mknod',
-                  'mknodat',
-                  'unshare',
-                  'setpriority',
-                  'chroot',
-                  'notACall',
-                ],
-                { minLength: 1 },
-              ),
-              action: fc.constantFrom('SCMP_ACT_ERRNO', 'SCMP_ACT_ALLOW', 'SCMP_ACT_LOG'),
-              errnoRet: fc.constantFrom(1, 13, 38, 99),
-            },
-            { requiredKeys: ['names', 'action'] },
-          ),
+          fc
+            .record(
+              {
+                names: fc.subarray(
+                  [
+                    'mkdir',
+                    'chown',
+                    'fchownat',
+                    'mknod',
+                    'mknodat',
+                    'unshare',
+                    'setpriority',
+                    'chroot',
+                    'notACall',
+                  ],
+                  { minLength: 1 },
+                ),
+                action: fc.constantFrom('SCMP_ACT_ERRNO', 'SCMP_ACT_ALLOW', 'SCMP_ACT_LOG'),
+                errnoRet: fc.constantFrom(1, 13, 38, 99),
+              },
+              { requiredKeys: ['names', 'action'] },
+            )
+            // crun refuses a number that means nothing.
+            .map(({ errnoRet, ...call }) =>
+              call.action === 'SCMP_ACT_ERRNO' && errnoRet !== undefined
+                ? { ...call, errnoRet }
+                : call,
+            ),
           { maxLength: 3 },
         ),
         architectures: fc.constant(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']),

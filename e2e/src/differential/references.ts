@@ -1,7 +1,15 @@
 // One specification under ours, under runc and under crun.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { isLaunchError, launch, type OciSpec } from '@pilotlight/init';
 import { type BusyboxBundle, makeBundle, newId, textOf } from '../init-bundle.ts';
@@ -116,10 +124,13 @@ const toJson = (spec: OciSpec): string =>
     typeof value === 'bigint' ? rawJson(String(value)) : value,
   );
 
-const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
+/** Node has it since 22, and TypeScript's library not yet. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => unknown };
 
 /** Every run starts from the same files, whatever the last one wrote. */
 function prepareBundle({ path, rootfs }: BusyboxBundle): void {
+  // A user namespace's root must reach it.
+  chmodSync(path, 0o755);
   for (const directory of ['data', 'made', 'tmp', 'home']) {
     rmSync(join(rootfs, directory), { recursive: true, force: true });
   }
