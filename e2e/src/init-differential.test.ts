@@ -20,6 +20,8 @@ describe.skipIf(lacking !== '')(`launch of generated configurations${lacking}`, 
   let own: Runtime;
   let references: Runtime[];
   let before: Belongings;
+  /** How often a program ran under ours and under a reference. */
+  let compared = 0;
 
   beforeAll(async () => {
     own = ours();
@@ -47,10 +49,12 @@ describe.skipIf(lacking !== '')(`launch of generated configurations${lacking}`, 
       await fc.assert(
         fc.asyncProperty(choices(), async (choice) => {
           const found = await compare(choice);
-          if (Object.keys(found).length > 0) expect.unreachable(report(choice, found));
+          requireNone(choice, found);
         }),
-        { numRuns: runs, seed, endOnFailure: false, interruptAfterTimeLimit: runs * 5000 },
+        { numRuns: runs, seed },
       );
+      // Where no program runs, every configuration looks the same.
+      expect(compared).toBeGreaterThan(runs / 2);
     },
     runs * 6000,
   );
@@ -74,6 +78,7 @@ describe.skipIf(lacking !== '')(`launch of generated configurations${lacking}`, 
     for (const reference of asked) {
       const theirs = await reference.run(spec);
       if (isRefusal(reference.name, theirs)) continue;
+      if (outcome.seen !== undefined && theirs.seen !== undefined) compared++;
       const differing = differences(
         withoutDeliberate(normalise(outcome, own), reference.name, spec),
         withoutDeliberate(normalise(theirs, reference), reference.name, spec),
@@ -86,7 +91,8 @@ describe.skipIf(lacking !== '')(`launch of generated configurations${lacking}`, 
     return found;
   }
 
-  function report(choice: Choice, found: Record<string, Record<string, string[]>>): string {
+  function requireNone(choice: Choice, found: Record<string, Record<string, string[]>>): void {
+    if (Object.keys(found).length === 0) return;
     const lines = Object.entries(found).flatMap(([name, sections]) => [
       `beside ${name}:`,
       ...Object.entries(sections).flatMap(([section, differing]) => [
@@ -94,6 +100,6 @@ describe.skipIf(lacking !== '')(`launch of generated configurations${lacking}`, 
         ...differing.map((line) => `    ${line}`),
       ]),
     ]);
-    return `with ${inspect(choice, { depth: 8 })}\n${lines.join('\n')}`;
+    throw new Error(`with ${inspect(choice, { depth: 8 })}\n${lines.join('\n')}`);
   }
 });
