@@ -11,7 +11,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isLaunchError, launch, type OciSpec } from '@pilotlight/init';
+import {
+  isLaunchError,
+  launch,
+  type OciSpec,
+  readHierarchies,
+  removeCgroup,
+} from '@pilotlight/init';
 import { type BusyboxBundle, makeBundle, newId, textOf } from '../init-bundle.ts';
 import { type Observation, parseProbe } from './probe.ts';
 
@@ -112,11 +118,20 @@ function reference(
       const seen = parseProbe(stdout);
       // runc and crun say 128 + n for a signal, and so do shells: the two cannot be told apart.
       const end = code === null ? `killed by ${signal}` : `exited ${code}`;
+      // crun leaves the cgroups of a container that it could not start.
+      if (seen === undefined) await removeCgroup(cgroupsOf(id));
       return { end: seen === undefined ? 'failed' : end, seen, said, id };
     },
     leftovers: () => (existsSync(state) ? readdirSync(state) : []),
   };
 }
+
+/** Where a reference may have put a container of the default path. */
+const cgroupsOf = (id: string): string[] =>
+  readHierarchies().flatMap(({ mountpoint, ownPath }) => [
+    join(mountpoint, id),
+    join(mountpoint, ownPath, id),
+  ]);
 
 const toJson = (spec: OciSpec): string =>
   // JSON.rawJSON writes 64-bit numbers as they are.

@@ -48,4 +48,9 @@ export type { StdioOption, StdioOptions } from './parent/stdio.ts';
 export type { ForkedChild, ForkRequest, Zygote } from './parent/zygote.ts';
 export { sharedZygote, startZygote, type ZygoteOptions } from './parent/zygote-process.ts';
 export { type LaunchPlan, planLaunch, type PlanInput } from './plan/plan-launch.ts';
-export { canForkHere, optionalZygoteFlags, requiredZygoteFlags } from './zygote/zygote-flags.ts';
+export {
+  canForkHere,
+  localZygoteFlags,
+  optionalZygoteFlags,
+  requiredZygoteFlags,
+} from './zygote/zygote-flags.ts';

@@ -1,5 +1,5 @@
 import { decodeWaitStatus, fdNumber, OwnedFd, readiness } from '@pilotlight/scm-rights';
-import { canForkHere, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
+import { canForkHere, localZygoteFlags } from '../zygote/zygote-flags.ts';
 import { ZygoteError } from '../errors.ts';
 import { type ChildFds, type ForkingProcess, forkingProcess } from '../zygote/forking-process.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
@@ -13,7 +13,7 @@ import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
 export function localZygote(): Zygote {
   if (!canForkHere()) {
     throw new ZygoteError('this Node process cannot fork itself: it runs with other V8 threads', {
-      hint: `Start node with ${requiredZygoteFlags.join(' ')}, or use a zygote process.`,
+      hint: `Start node with ${localZygoteFlags.join(' ')}, or use a zygote process.`,
     });
   }
   let prepared: ForkingProcess | undefined;
