@@ -22,6 +22,8 @@ export { updateCgroup } from './cgroup/update.ts';
 export { type CgroupEvent, watchCgroup, type WatchOptions } from './cgroup/watch.ts';
 export { type CgroupCounters, readCgroupCounters } from './cgroup/counters.ts';
 export { type Hierarchy, readHierarchies } from './cgroup/hierarchies.ts';
+export type { SpecField, SpecVersion } from './config/fields/spec-field.ts';
+export { specFields, specVersion } from './config/fields/spec-fields.ts';
 export { hostRootSpec, type HostRootOptions } from './config/host-root-spec.ts';
 export { type Bundle, loadBundle, parseSpec, validateSpec } from './config/load-bundle.ts';
 export type {
@@ -95,6 +97,9 @@ export {
   UnsupportedConfigError,
   ZygoteError,
 } from './errors.ts';
+export { features } from './features/features.ts';
+export type { OciFeatures, OciLinuxFeatures, OciSeccompFeatures } from './features/oci-features.ts';
+export { ociFeaturesSchema } from './features/oci-features-schema.ts';
 export {
   OCI_VERSION,
   type OciState,

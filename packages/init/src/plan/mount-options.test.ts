@@ -37,7 +37,7 @@ describe('parseMountOptions', () => {
     ['strictatime', MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME],
     ['nostrictatime', 0, MOUNT_ATTR__ATIME],
     ['relatime', 0, MOUNT_ATTR__ATIME],
-    ['norelatime', 0, MOUNT_ATTR__ATIME],
+    ['norelatime', 0, 0],
   ])('parseMountOptions turns %s into an attribute', (option, set, clear) => {
     expect(parseMountOptions([option]).attributes).toEqual({ set, clear });
     expect(parseMountOptions([`r${option}`]).recursiveAttributes).toEqual({ set, clear });

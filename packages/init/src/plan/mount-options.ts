@@ -58,8 +58,8 @@ const attributeOptions: ReadonlyMap<string, Flag> = mapOf({
   noatime: set(MOUNT_ATTR_NOATIME),
   atime: clear(MOUNT_ATTR_NOATIME),
   relatime: clear(MOUNT_ATTR__ATIME),
-  // Not strictatime: relatime is what the kernel does when nothing else is asked for, mount(2).
-  norelatime: clear(MOUNT_ATTR__ATIME),
+  // Takes back no other choice, and relatime is what the kernel does without one; mount(2).
+  norelatime: clear(0),
   strictatime: set(MOUNT_ATTR_STRICTATIME),
   nostrictatime: clear(MOUNT_ATTR_STRICTATIME),
   nosymfollow: set(MOUNT_ATTR_NOSYMFOLLOW),
@@ -130,6 +130,18 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     } else parsed.parameters.push(...splitAtCommas(option).map((part) => parameter(part)));
   }
   return parsed;
+}
+
+/** Every option that is not left to the file system, in the order of the alphabet. */
+export function mountOptionNames(): string[] {
+  return [
+    'bind',
+    'rbind',
+    ...attributeOptions.keys(),
+    ...[...attributeOptions.keys()].map((name) => `r${name}`),
+    ...propagationOptions.keys(),
+    ...superblockOptions.keys(),
+  ].toSorted();
 }
 
 function mapOf<Value>(entries: Record<string, Value>): ReadonlyMap<string, Value> {

@@ -14,6 +14,7 @@ import { planRdt, type RdtPlan } from '../rdt/plan-rdt.ts';
 import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
+import { planEnvironment } from './environment.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
@@ -158,7 +159,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     init: {
       id,
       args: process.args,
-      env: process.env ?? [],
+      env: planEnvironment(process.env ?? []),
       cwd: process.cwd,
       keyring: input.newKeyring === false ? undefined : `_ses.${id}`,
       joins:
