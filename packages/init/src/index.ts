@@ -107,13 +107,9 @@ export {
   type OciStateFacts,
   type OciStatus,
 } from './hooks/oci-state.ts';
-export {
-  launch,
-  type LaunchConfig,
-  type LaunchOptions,
-  prepareLaunch,
-  type PreparedLaunch,
-} from './parent/launch.ts';
+export { launch, type LaunchConfig, type LaunchOptions, prepareLaunch } from './parent/launch.ts';
+export { exec, type ExecConfig, type ExecOptions, prepareExec } from './parent/exec/exec.ts';
+export type { PreparedLaunch } from './parent/prepare.ts';
 export { type PoststopOptions, runPoststopHooks } from './parent/hooks/poststop.ts';
 export type { LaunchedProcess, Output } from './parent/launched-process.ts';
 export type {

@@ -19,18 +19,21 @@ import type { Syscall } from '../syscall/syscall.ts';
  *
  * After the pivot, so that the pty belongs to the container's instance of devpts; after setsid(2),
  * because only a session leader without a terminal can take one.
+ *
+ * @param isConsole false for a process that enters a container, whose /dev/console is its first process's
  */
 export function attachConsole(
   sys: Syscall,
   socket: number,
   size: { height: number; width: number },
+  isConsole: boolean,
 ): void {
   const master = sys.openat2(AT_FDCWD, '/dev/ptmx', O_RDWR | O_NOCTTY, 0);
   requirePtmx(sys, master);
   // By descriptor: a path below /dev/pts could have been replaced (CVE-2025-52565).
   const terminal = sys.openPtyPeer(master);
   if (size.height !== 0 && size.width !== 0) sys.setWindowSize(terminal, size.height, size.width);
-  mountConsole(sys, terminal);
+  if (isConsole) mountConsole(sys, terminal);
   sys.sendFile(socket, '/dev/ptmx', master);
   sys.close(master);
   sys.close(socket);

@@ -26,6 +26,7 @@ export function runChild(sys: Syscall, fds: ChildFds, observe?: StageObserver): 
     const config = readConfig(sys, own.init);
     const state: ChildState = { sys, config, fds: own, root: -1, enteredCwd: false };
     for (const stage of stages) {
+      if (config.entering && stage.alsoOnEntering !== true) continue;
       step = stage.name;
       observe?.(stage, state);
       stage.run(state);

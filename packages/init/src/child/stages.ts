@@ -9,6 +9,7 @@ import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
 import { activationEnvironment } from './activation.ts';
 import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
+import { setCpuAffinity } from './cpu-affinity.ts';
 import { becomeUser } from './credentials.ts';
 import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
@@ -32,6 +33,7 @@ import { enterWorkingDirectory, makeWorkingDirectory } from './working-directory
 /** What stages hand on to later ones. */
 export type ChildState = {
   sys: Syscall;
+  /** Of a child that enters a container, only what ProcessConfig has; stages for that use nothing else. */
   config: InitConfig;
   fds: OwnFds;
   /** The root mount, from the stage `rootfs` to the pivot. */
@@ -184,7 +186,7 @@ export const stages: readonly Stage[] = [
       if (config.console === undefined || fds.console === undefined) {
         reopenNullStreams(sys);
         makeStreamsBlocking(sys);
-      } else attachConsole(sys, fds.console, config.console);
+      } else attachConsole(sys, fds.console, config.console, !config.entering);
     },
   },
   {
@@ -212,6 +214,7 @@ export const stages: readonly Stage[] = [
   {
     // While nothing of /proc is masked. It counts from the next execve(2) on, whoever makes that.
     name: 'security labels',
+    alsoOnEntering: true,
     run: ({ sys, config }) => setExecLabels(sys, config.labels),
   },
   {
@@ -247,9 +250,18 @@ export const stages: readonly Stage[] = [
     },
   },
   {
+    // The parent has put this process into its cgroup, which bounds what can be asked for.
+    name: 'cpu affinity',
+    alsoOnEntering: true,
+    run({ sys, config }) {
+      if (config.cpus !== undefined) setCpuAffinity(sys, config.cpus);
+    },
+  },
+  {
     // While CAP_SYS_NICE is there. As late as that allows: from here on this process itself waits
     // its turn as the program will.
     name: 'scheduling',
+    alsoOnEntering: true,
     run: ({ sys, config }) => setScheduling(sys, config.scheduling),
   },
   {

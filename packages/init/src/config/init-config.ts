@@ -6,6 +6,7 @@ import type { PlannedDevice } from '../plan/devices.ts';
 import type { ChildHooks } from '../plan/hooks.ts';
 import type { AttributeChange, PropagationChange } from '../plan/mount-options.ts';
 import type { MovedNetDevice } from '../plan/net-devices.ts';
+import type { NumberRanges } from '../plan/number-list.ts';
 import type { PlannedRlimit } from '../plan/rlimits.ts';
 import type { PlannedScheduling } from '../plan/scheduling.ts';
 import type { PlannedSysctl } from '../plan/sysctl.ts';
@@ -22,6 +23,8 @@ export type InitConfig = ProcessConfig & ContainerConfig;
 /** What every child needs: the first of a container, and one that enters it later. */
 export type ProcessConfig = {
   id: string;
+  /** It enters a container that is there, and goes only through the stages for that. */
+  entering: boolean;
   args: string[];
   env: string[];
   cwd: string;
@@ -35,6 +38,8 @@ export type ProcessConfig = {
   canSetGroups: boolean;
   console: { height: number; width: number } | undefined;
   activation: PlannedActivation | undefined;
+  /** CPUs to stay on, of those that the cgroup has; all where there are none. */
+  cpus: NumberRanges | undefined;
   labels: PlannedLabels | undefined;
   scheduling: PlannedScheduling;
   rlimits: PlannedRlimit[];

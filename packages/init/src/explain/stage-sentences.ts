@@ -81,6 +81,10 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     what: `Set ${rlimits.map(({ type, soft, hard }) => `${type} to ${soft} of ${hard}`).join(', ')}.`,
     field: 'process.rlimits',
   }),
+  'cpu affinity': () => ({
+    what: 'Keep to the CPUs of the configuration.',
+    field: 'process.execCPUAffinity',
+  }),
   scheduling: () => ({
     what: 'Set how it is scheduled, its personality and its memory policy.',
     field: 'process.scheduler',

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { InheritedLimits } from '../plan/plan-launch.ts';
+import type { InheritedLimits } from '../plan/plan-process.ts';
 
 const usualSoftLimit = 1024;
 const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;

@@ -1,20 +1,17 @@
-import { type BorrowedFd, type FdLike, fdNumber } from '@pilotlight/scm-rights';
+import type { FdLike, WaitStatus } from '@pilotlight/scm-rights';
 import type { CgroupManager } from '../cgroup/plan-cgroup.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
-import { requireRunLimits, type RunLimitOptions } from '../end/run-limits.ts';
-import { InvalidConfigError, ZygoteError } from '../errors.ts';
-import { type LaunchPlan, planLaunch } from '../plan/plan-launch.ts';
+import type { RunLimitOptions } from '../end/run-limits.ts';
 import { planActivation } from '../plan/activation.ts';
+import { planLaunch } from '../plan/plan-launch.ts';
+import { ContainerStart } from './container-start.ts';
 import { inheritedLimits } from './inherited-limits.ts';
-import { LaunchedProcess } from './launched-process.ts';
-import { Launching } from './launching.ts';
-import type { LaunchPhase } from './phases.ts';
-import { type ProgramFdOptions, programFds } from './program-fds.ts';
+import type { LaunchedProcess } from './launched-process.ts';
+import { type PreparedLaunch, prepareUndertaking, requireUsableOptions } from './prepare.ts';
+import type { ProgramFdOptions } from './program-fds.ts';
 import type { StdioOptions } from './stdio.ts';
-import type { WaitStatus } from '@pilotlight/scm-rights';
 import type { TranscriptSink } from './transcript.ts';
 import type { Zygote } from './zygote.ts';
-import { sharedZygote } from './zygote-process.ts';
 
 export type LaunchConfig = {
   /** Names the container: its default cgroup, its keyring, messages. */
@@ -86,30 +83,6 @@ export type LaunchOptions = RunLimitOptions &
   };
 
 /**
- * A child that has done everything but run its program; it waits for `run`.
- *
- * Disposed of before its program runs, it is aborted; afterwards that is the LaunchedProcess's.
- */
-export interface PreparedLaunch extends AsyncDisposable {
-  readonly id: string;
-  /** In this process's pid namespace; no handle. */
-  readonly pid: number;
-  /** Open until the launch is aborted, or the process has ended or is detached. */
-  readonly pidfd: BorrowedFd;
-  /** What `removeCgroup` must be given once the process is gone, if nobody here does it. */
-  readonly cgroupPaths: readonly string[];
-  readonly phases: readonly LaunchPhase[];
-  /**
-   * Opens the gate. Resolves when the program runs.
-   *
-   * @throws LaunchError when it could not be run; the child is reaped and its cgroup removed then
-   */
-  run(): Promise<LaunchedProcess>;
-  /** Kills and reaps the child and removes what was made for it; a `run` under way is rejected. */
-  abort(): Promise<void>;
-}
-
-/**
  * Does everything up to the moment before the program runs: nothing of it has run yet, and the
  * child waits. Persist what must be known of it, then `run`.
  *
@@ -121,9 +94,7 @@ export async function prepareLaunch(
   config: LaunchConfig,
   options: LaunchOptions = {},
 ): Promise<PreparedLaunch> {
-  options.signal?.throwIfAborted();
-  options.launchSignal?.throwIfAborted();
-  requireRunLimits(options);
+  requireUsableOptions(options);
   const plan = planLaunch({
     ...config,
     inheritedLimits: inheritedLimits(options.nofileSoft),
@@ -131,43 +102,7 @@ export async function prepareLaunch(
     newKeyring: options.newKeyring ?? true,
     activation: planActivation(options.listenFds?.length ?? 0, options.listenFdNames),
   });
-  programFds(options);
-  requireConsole(plan.terminal, options.consoleSocket);
-  const launching = await prepareWithZygote(plan, options);
-  let runs = false;
-  const abort = (): Promise<void> => launching.abort();
-  return {
-    id: plan.id,
-    pid: launching.child.pid,
-    pidfd: launching.child.pidfd.borrow(),
-    cgroupPaths: launching.groups.paths,
-    phases: launching.clock.phases,
-    async run() {
-      await launching.run();
-      runs = true;
-      return new LaunchedProcess(launching, options);
-    },
-    abort,
-    [Symbol.asyncDispose]: async () => (runs ? undefined : abort()),
-  };
-}
-
-async function prepareWithZygote(plan: LaunchPlan, options: LaunchOptions): Promise<Launching> {
-  const prepare = async (zygote: Zygote): Promise<Launching> => {
-    const launching = new Launching(plan, zygote, options);
-    await launching.prepare();
-    return launching;
-  };
-  if (options.zygote !== undefined) return prepare(options.zygote);
-  const zygote = await sharedZygote();
-  try {
-    return await prepare(zygote);
-  } catch (error) {
-    // The shared one was killed before it could fork, or right after: a child that it made is left
-    // without a config, does nothing and ends. One more is worth a try.
-    if (!(error instanceof ZygoteError)) throw error;
-    return prepare(await sharedZygote());
-  }
+  return prepareUndertaking(() => new ContainerStart(plan), options);
 }
 
 /**
@@ -187,22 +122,4 @@ export async function launch(
 ): Promise<LaunchedProcess> {
   const prepared = await prepareLaunch(config, options);
   return prepared.run();
-}
-
-function requireConsole(terminal: boolean, socket: FdLike | undefined): void {
-  if (terminal && socket === undefined) {
-    throw new InvalidConfigError(
-      'process.terminal',
-      'process.terminal: the terminal has nowhere to go without a console socket',
-      { hint: 'Give a console socket, or set process.terminal to false.' },
-    );
-  }
-  if (!terminal && socket !== undefined) {
-    throw new InvalidConfigError(
-      'process.terminal',
-      'process.terminal: a console socket was given, but the configuration wants no terminal',
-      { hint: 'Set process.terminal to true, or leave the console socket away.' },
-    );
-  }
-  if (socket !== undefined) fdNumber(socket);
 }

@@ -21,26 +21,21 @@ import {
   type SyncType,
   UnexpectedTypeError,
 } from '@pilotlight/sync';
-import type { InitConfig } from '../config/init-config.ts';
+import type { ProcessConfig } from '../config/init-config.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
-import { CLONE_NEWPID } from '../plan/namespaces.ts';
 import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
-import type { LaunchPlan } from '../plan/plan-launch.ts';
-import { answerMountPlease } from './answer-mount-please.ts';
+import type { ChildPlan } from '../plan/plan-process.ts';
 import type { LaunchOptions } from './launch.ts';
 import { answerSeccomp } from './answer-seccomp.ts';
 import { childFailure, completeFailure, parentFailure } from './launch-error.ts';
 import { HandshakeRecord } from './handshake-record.ts';
-import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
-import { moveNetDevices } from './net-devices.ts';
 import { PhaseClock } from './phases.ts';
-import { openNamespaces } from './open-namespaces.ts';
 import { programFds } from './program-fds.ts';
-import { OwnGroups, type ResourceGroups } from './resource-groups.ts';
+import type { ResourceGroups } from './resource-groups.ts';
 import { sendConfig } from './send-config.ts';
 import { defaultStdio, openStdio, type Stdio } from './stdio.ts';
 import { AttemptTranscript, type HandshakeChannel } from './transcript.ts';
-import { writeIdMaps } from './write-id-maps.ts';
+import type { HookOptions, Undertaking } from './undertaking.ts';
 import type { ForkedChild, Zygote } from './zygote.ts';
 
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
@@ -58,9 +53,8 @@ const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 
 /** One launch under way: who drives the child through its handshake, and cleans up when it fails. */
 export class Launching {
-  readonly plan: LaunchPlan;
   readonly clock: PhaseClock;
-  readonly groups: ResourceGroups;
+  readonly #undertaking: Undertaking;
   readonly #zygote: Zygote;
   readonly #options: LaunchOptions;
   #stdio: Stdio | undefined;
@@ -76,12 +70,19 @@ export class Launching {
   #record: HandshakeRecord | undefined;
   #deadline: AbortSignal = AbortSignal.abort();
 
-  constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
-    this.plan = plan;
-    this.clock = new PhaseClock(plan.id);
-    this.groups = new OwnGroups(plan);
+  constructor(undertaking: Undertaking, zygote: Zygote, options: LaunchOptions) {
+    this.#undertaking = undertaking;
+    this.clock = new PhaseClock(undertaking.plan.id);
     this.#zygote = zygote;
     this.#options = options;
+  }
+
+  get plan(): ChildPlan {
+    return this.#undertaking.plan;
+  }
+
+  get groups(): ResourceGroups {
+    return this.#undertaking.groups;
   }
 
   get child(): ForkedChild {
@@ -102,9 +103,7 @@ export class Launching {
       await this.#forkAndConfigure().catch((error: unknown) => this.#retryAfterCrash(error));
       // Every copy but the child's own is closed, so that its end is ours.
       this.#stdio.closeChildEnds();
-      await this.#runRuntimeHooks();
-      await this.#answer('procHooksDone');
-      await this.#await('procReady');
+      if (this.#undertaking.hooks !== undefined) await this.#letHooksRun(this.#undertaking.hooks);
       this.clock.mark('pivot and restrict');
     } catch (error) {
       throw await this.#fail(error);
@@ -114,14 +113,16 @@ export class Launching {
   /** Opens the gate, and waits for the end of file that execve(2) makes. */
   async run(): Promise<void> {
     this.clock.skip();
-    this.#deadline = this.#newDeadline(this.plan.hooks?.startContainer);
+    const { hooks } = this.#undertaking;
+    this.#deadline = this.#newDeadline(hooks?.planned?.startContainer);
     try {
+      await this.#undertaking.beforeRun?.(this.child);
       await this.#answer('procRun');
       await this.#awaitExec();
       this.#sync!.close();
       this.#runs = true;
       this.clock.mark('exec');
-      await this.#runPoststart();
+      if (await hooks?.afterExec(this.child, this.#hookOptions)) this.clock.mark('poststart');
       this.clock.finish('end', { pid: this.child.pid });
     } catch (error) {
       throw await this.#fail(error);
@@ -145,7 +146,8 @@ export class Launching {
     await this.child.reap();
     this.child.pidfd.close();
     await this.groups.release();
-    if (poststop) await this.#runPoststop();
+    if (poststop)
+      await this.#undertaking.hooks?.afterEnd(this.#hookOptions, this.#options.onWarning);
   }
 
   /** Leaves the process to whoever inherits it. */
@@ -180,27 +182,16 @@ export class Launching {
     }
     this.clock.mark('fork');
     try {
-      if (this.plan.idMaps !== undefined) {
-        await writeIdMaps(this.child.pid, this.plan.idMaps);
-        this.clock.mark('id maps');
-      }
-      // The config is what sets the child going: it must stand in its cgroup by then.
+      // The config is what sets the child going: whatever it relies on must be done by then.
+      const config: ProcessConfig = await this.#undertaking.readyChild(this.child, this.clock);
       if (await this.groups.enter(this.child.pid)) this.clock.mark('enter cgroup');
-      await sendConfig(init, await this.#finishedConfig(), this.#deadline);
+      await sendConfig(init, config, this.#deadline);
     } finally {
       init.close();
     }
-    await this.#await('procHooks');
-    this.clock.mark('mounts');
-  }
-
-  /** With what only shows once the child is there. */
-  async #finishedConfig(): Promise<InitConfig> {
-    const { init, netDevices } = this.plan;
-    if (netDevices === undefined) return init;
-    const moved = await moveNetDevices(netDevices, this.child.pid);
-    this.clock.mark('net devices');
-    return { ...init, netDevices: moved };
+    const hasHooks = this.#undertaking.hooks !== undefined;
+    await this.#await(hasHooks ? 'procHooks' : 'procReady');
+    if (hasHooks) this.clock.mark('mounts');
   }
 
   async #tapped(socket: SyncSocket): Promise<HandshakeChannel> {
@@ -219,7 +210,7 @@ export class Launching {
       const path = this.groups.birthplace;
       using cgroup =
         path === undefined ? undefined : openFd(path, constants.O_RDONLY | constants.O_DIRECTORY);
-      using namespaces = openNamespaces(this.plan);
+      using namespaces = this.#undertaking.openNamespaces();
       this.#child = await this.#zygote.fork({
         cloneFlags: this.plan.cloneFlags,
         undumpable: this.plan.undumpable,
@@ -257,36 +248,18 @@ export class Launching {
     await this.#forkAndConfigure();
   }
 
-  /** The container is set up and has not left the host's root yet; runtime.md, Lifecycle, steps 3 and 4. */
-  async #runRuntimeHooks(): Promise<void> {
-    const { hooks } = this.plan;
-    if (hooks === undefined) return;
-    const state = { status: 'creating', pid: this.child.pid } as const;
-    await runHooks(hooks, 'prestart', state, this.#hookOptions);
-    await runHooks(hooks, 'createRuntime', state, this.#hookOptions);
-    this.clock.mark('hooks');
-    // What they took is not the child's fault, and its own hooks may take their time as well.
-    this.#deadline = this.#newDeadline(hooks.createContainer);
+  /** The container is set up, and its first process has not left the host's root yet. */
+  async #letHooksRun(hooks: NonNullable<Undertaking['hooks']>): Promise<void> {
+    if (await hooks.beforePivot(this.child, this.#hookOptions)) {
+      this.clock.mark('hooks');
+      // What they took is not the child's fault, and its own hooks may take their time as well.
+      this.#deadline = this.#newDeadline(hooks.planned?.createContainer);
+    }
+    await this.#answer('procHooksDone');
+    await this.#await('procReady');
   }
 
-  /** The program runs: a hook that fails now ends it; runtime.md, Lifecycle, step 9. */
-  async #runPoststart(): Promise<void> {
-    const { hooks } = this.plan;
-    if (hooks === undefined || hooks.poststart.length === 0) return;
-    const state = { status: 'running', pid: this.child.pid } as const;
-    await runHooks(hooks, 'poststart', state, this.#hookOptions);
-    this.clock.mark('poststart');
-  }
-
-  /** Nothing of the container is left; not even an aborted launch spares itself these. */
-  async #runPoststop(): Promise<void> {
-    const { hooks } = this.plan;
-    if (hooks === undefined) return;
-    const { onWarning } = this.#options;
-    await runPlannedPoststop(hooks, { ...this.#hookOptions, signal: undefined, onWarning });
-  }
-
-  get #hookOptions(): { signal: AbortSignal | undefined; defaultTimeoutMs: number } {
+  get #hookOptions(): HookOptions {
     const { launchTimeoutMs = defaultLaunchTimeoutMs } = this.#options;
     return { signal: this.#callersSignal, defaultTimeoutMs: launchTimeoutMs };
   }
@@ -340,19 +313,22 @@ export class Launching {
   /** A question that belongs to no step: what the child cannot do itself. */
   async #answerQuestion(message: SyncMessage): Promise<void> {
     const { type, arg = '' } = message;
-    const { id, seccompAgent: agent } = this.plan;
+    const { seccompAgent: agent } = this.plan;
     if (type === 'procSeccomp' && agent !== undefined) {
       return answerSeccomp({
         message,
         child: this.child,
-        container: { id, pid: this.child.pid, status: 'creating' },
+        container: this.#undertaking.containerOf(this.child),
         agent,
         acknowledge: () => this.#answer('procSeccompDone'),
         signal: this.#deadline,
       });
     }
-    if (type !== 'procMountPlease') throw new UnexpectedTypeError([this.#reached], type);
-    const answer = await answerMountPlease(arg, this.plan, this.#zygote);
+    const { answerMountPlease } = this.#undertaking;
+    if (type !== 'procMountPlease' || answerMountPlease === undefined) {
+      throw new UnexpectedTypeError([this.#reached], type);
+    }
+    const answer = await answerMountPlease(arg, this.#zygote);
     using tree = answer.tree;
     await this.#sync!.send(
       { type: 'procMountFd', flags: 1, arg: answer.arg },
@@ -440,12 +416,6 @@ export class Launching {
     });
   }
 
-  /** Whether the child may be running a hook that would outlive it; in a pid namespace of its own none does. */
-  get #mayRunHooks(): boolean {
-    const { cloneFlags, init } = this.plan;
-    return init.hooks !== undefined && (cloneFlags & CLONE_NEWPID) === 0 && !this.#runs;
-  }
-
   /** We have hung up: the child kills its hook and ends, or is about to do so. */
   async #letHooksEnd(): Promise<void> {
     const patience = new AbortController();
@@ -458,7 +428,9 @@ export class Launching {
     this.#sync?.close();
     this.#stdio?.destroy();
     if (this.#child !== undefined && !this.#reaped) {
-      if (this.#mayRunHooks) await this.#letHooksEnd();
+      // One that would outlive the child.
+      if (!this.#runs && this.#undertaking.hooks?.mayOutliveChild === true)
+        await this.#letHooksEnd();
       this.#kill();
       await this.#child.ended;
       await this.finish();

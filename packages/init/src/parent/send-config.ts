@@ -1,5 +1,5 @@
 import { isSyscallError, type OwnedFd, readiness } from '@pilotlight/scm-rights';
-import type { InitConfig } from '../config/init-config.ts';
+import type { ProcessConfig } from '../config/init-config.ts';
 import { setNonBlocking, write } from '../syscall/stream.ts';
 
 /**
@@ -9,7 +9,7 @@ import { setNonBlocking, write } from '../syscall/stream.ts';
  */
 export async function sendConfig(
   socket: OwnedFd,
-  config: InitConfig,
+  config: ProcessConfig,
   signal: AbortSignal,
 ): Promise<void> {
   try {

@@ -39,6 +39,8 @@ const sampleConfig: InitConfig = {
   env: ['PATH=/bin'],
   cwd: '/',
   keyring: '_ses.warm-up',
+  entering: false,
+  cpus: undefined,
   joins: [],
   becomeRoot: true,
   canSetGroups: true,

@@ -1,0 +1,83 @@
+import type { InitConfig } from '../config/init-config.ts';
+import { CLONE_NEWPID } from '../plan/namespaces.ts';
+import type { PlannedHooks } from '../plan/hooks.ts';
+import type { LaunchPlan } from '../plan/plan-launch.ts';
+import { answerMountPlease, type MountAnswer } from './answer-mount-please.ts';
+import type { SeccompQuestion } from './answer-seccomp.ts';
+import { runHooks, runPlannedPoststop } from './hooks/launch-hooks.ts';
+import { moveNetDevices } from './net-devices.ts';
+import { openNamespaces, type OpenNamespaces } from './open-namespaces.ts';
+import type { PhaseClock } from './phases.ts';
+import { OwnGroups } from './resource-groups.ts';
+import type { HookOptions, LifecycleHooks, Undertaking } from './undertaking.ts';
+import { writeIdMaps } from './write-id-maps.ts';
+import type { ForkedChild, Zygote } from './zygote.ts';
+
+/** The start of a container with its first process. */
+export class ContainerStart implements Undertaking {
+  readonly plan: LaunchPlan;
+  readonly groups: OwnGroups;
+  readonly hooks: LifecycleHooks;
+
+  constructor(plan: LaunchPlan) {
+    this.plan = plan;
+    this.groups = new OwnGroups(plan);
+    this.hooks = new ContainerHooks(plan);
+  }
+
+  openNamespaces(): OpenNamespaces {
+    return openNamespaces(this.plan);
+  }
+
+  async readyChild(child: ForkedChild, clock: PhaseClock): Promise<InitConfig> {
+    const { idMaps, init, netDevices } = this.plan;
+    if (idMaps !== undefined) {
+      await writeIdMaps(child.pid, idMaps);
+      clock.mark('id maps');
+    }
+    if (netDevices === undefined) return init;
+    const moved = await moveNetDevices(netDevices, child.pid);
+    clock.mark('net devices');
+    return { ...init, netDevices: moved };
+  }
+
+  containerOf({ pid }: ForkedChild): SeccompQuestion['container'] {
+    return { id: this.plan.id, pid, status: 'creating' };
+  }
+
+  readonly answerMountPlease = (arg: string, zygote: Zygote): Promise<MountAnswer> =>
+    answerMountPlease(arg, this.plan, zygote);
+}
+
+class ContainerHooks implements LifecycleHooks {
+  readonly planned: PlannedHooks | undefined;
+  /** In a pid namespace of the container's own none outlives its first process. */
+  readonly mayOutliveChild: boolean;
+
+  constructor({ hooks, init, cloneFlags }: LaunchPlan) {
+    this.planned = hooks;
+    this.mayOutliveChild = init.hooks !== undefined && (cloneFlags & CLONE_NEWPID) === 0;
+  }
+
+  /** runtime.md, Lifecycle, steps 3 and 4. */
+  async beforePivot({ pid }: ForkedChild, options: HookOptions): Promise<boolean> {
+    if (this.planned === undefined) return false;
+    const state = { status: 'creating', pid } as const;
+    await runHooks(this.planned, 'prestart', state, options);
+    await runHooks(this.planned, 'createRuntime', state, options);
+    return true;
+  }
+
+  /** A hook that fails now ends the program; runtime.md, Lifecycle, step 9. */
+  async afterExec({ pid }: ForkedChild, options: HookOptions): Promise<boolean> {
+    if (this.planned === undefined || this.planned.poststart.length === 0) return false;
+    await runHooks(this.planned, 'poststart', { status: 'running', pid }, options);
+    return true;
+  }
+
+  /** Nothing of the container is left; not even an aborted launch spares itself these. */
+  async afterEnd(options: HookOptions, onWarning?: (warning: Error) => void): Promise<void> {
+    if (this.planned === undefined) return;
+    await runPlannedPoststop(this.planned, { ...options, signal: undefined, onWarning });
+  }
+}
