@@ -1,7 +1,17 @@
 // What ends at the wrong moment: a child by a crash of its fork, a zygote, or the process they work for.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { Socket } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +26,7 @@ import {
   waitPidfd,
 } from '@pilotlight/scm-rights';
 import { listOpenFds } from '@pilotlight/scm-rights/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
 import { childrenOf, missing, newId, shellSpec } from './init-bundle.ts';
 
@@ -143,14 +153,20 @@ describe.skipIf(lacking !== '')(`what ends at the wrong moment${lacking}`, () =>
     },
   );
 
-  describe('a child that is stuck', () => {
+  const hasFuse = existsSync('/dev/fuse');
+  describe.skipIf(!hasFuse)(`a child that is stuck${hasFuse ? '' : ' (needs FUSE)'}`, () => {
     let directory: string;
     beforeAll(() => {
       directory = mkdtempSync(join(tmpdir(), 'pilotlight-stuck-'));
-      // An image whose list of users is a fifo: who opens it waits for a writer.
-      mkdirSync(join(bundle.rootfs, 'stuck'));
     });
     afterAll(() => rmSync(directory, { recursive: true, force: true }));
+    let silent: number | undefined;
+    afterEach(() => {
+      if (silent === undefined) return;
+      closeSync(silent);
+      silent = undefined;
+      execFileSync('umount', ['--lazy', join(directory, 'rootfs/silent')]);
+    });
 
     /** A process with one launch that cannot end, stuck after the gate. */
     async function stuckLaunch(watchdogMs: number): Promise<{
@@ -161,8 +177,24 @@ describe.skipIf(lacking !== '')(`what ends at the wrong moment${lacking}`, () =>
       const rootfs = join(directory, 'rootfs');
       rmSync(rootfs, { recursive: true, force: true });
       execFileSync('cp', ['-a', bundle.rootfs, rootfs]);
+      // An image whose list of users lies on a file system that never answers.
       rmSync(join(rootfs, 'etc/passwd'));
-      execFileSync('mkfifo', [join(rootfs, 'etc/passwd')]);
+      symlinkSync('/silent/passwd', join(rootfs, 'etc/passwd'));
+      mkdirSync(join(rootfs, 'silent'));
+      silent = openSync('/dev/fuse', 'r+');
+      execFileSync(
+        'mount',
+        [
+          '-i',
+          '-t',
+          'fuse',
+          '-o',
+          'fd=3,rootmode=40000,user_id=0,group_id=0',
+          'silent',
+          join(rootfs, 'silent'),
+        ],
+        { stdio: ['ignore', 'inherit', 'inherit', silent] },
+      );
       const spec = shellSpec('exit 0', (changed) => {
         changed.process.env = ['PATH=/bin'];
       });
@@ -188,8 +220,8 @@ describe.skipIf(lacking !== '')(`what ends at the wrong moment${lacking}`, () =>
       const { removeCgroup } = await import('@pilotlight/init');
       await removeCgroup(cgroups.splice(0));
     };
-    const opensFifo = (pid: number): boolean =>
-      /fifo|wait_for_partner/.test(readFileSync(`/proc/${pid}/wchan`, 'latin1')) ||
+    /** In openat2(2). */
+    const opensList = (pid: number): boolean =>
       readFileSync(`/proc/${pid}/syscall`, 'latin1').startsWith('437 ');
 
     it('a zygote kills it while its parent is stopped', async () => {
@@ -198,7 +230,7 @@ describe.skipIf(lacking !== '')(`what ends at the wrong moment${lacking}`, () =>
       // For longer than the watchdog's limit it waits at the gate, where nobody may kill it.
       await sleep(700);
       parent.stdin!.write('go\n');
-      await expect.poll(() => opensFifo(child)).toBe(true);
+      await expect.poll(() => opensList(child)).toBe(true);
       parent.kill('SIGSTOP');
       await waitPidfd(pidfd);
       parent.kill('SIGCONT');
@@ -213,7 +245,7 @@ describe.skipIf(lacking !== '')(`what ends at the wrong moment${lacking}`, () =>
       const [zygotePid] = childrenOf(parent.pid!);
       using zygotePidfd = pidfdOpen(zygotePid!);
       parent.stdin!.write('go\n');
-      await expect.poll(() => opensFifo(child)).toBe(true);
+      await expect.poll(() => opensList(child)).toBe(true);
       parent.kill('SIGKILL');
       await ended;
       await waitPidfd(pidfd);

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --single-threaded --gc-global --v8-pool-size=1 --min-semi-space-size=16
+#!/usr/bin/env -S node --single-threaded --gc-global --v8-pool-size=1 --min-semi-space-size=16 --no-minor-gc-task
 import { processHost } from '../context.ts';
 import { runCli } from '../run-cli.ts';
 

@@ -1,4 +1,5 @@
 import { causeChain } from '../cause-chain.ts';
+import { printable } from './printable.ts';
 
 /** What an error tells, field by field. */
 export interface ErrorFacts {
@@ -46,19 +47,19 @@ export function errorFacts(error: unknown): ErrorFacts {
   };
 }
 
-/** An error as people read it, in a few lines that end with a newline. */
+/** An error as people read it, in a few lines that end with a newline; nothing in it commands a terminal. */
 export function renderError(error: unknown, { colour }: { colour: boolean }): string {
   const { message, causes, step, path, errno, hint, stack } = errorFacts(error);
   const bold = (text: string): string => (colour ? `\x1b[1;31m${text}\x1b[0m` : text);
   const dim = (text: string): string => (colour ? `\x1b[2m${text}\x1b[0m` : text);
-  const lines = [`${bold('pilotlight:')} ${stack ?? message}`];
-  for (const cause of causes) lines.push(`  ${dim('cause:')} ${cause}`);
+  const lines = [`${bold('pilotlight:')} ${printable(stack ?? message)}`];
+  for (const cause of causes) lines.push(`  ${dim('cause:')} ${printable(cause)}`);
   const operands = Object.entries({ step, path, errno })
     .filter(([, value]) => value !== undefined && value !== '')
-    .map(([name, value]) => `${dim(`${name}:`)} ${value}`);
+    .map(([name, value]) => `${dim(`${name}:`)} ${printable(value ?? '')}`);
   // A path or an errno alone is in the message already.
   if (step !== undefined) lines.push(`  ${operands.join('  ')}`);
-  if (hint !== undefined) lines.push(`  ${dim('hint:')} ${hint}`);
+  if (hint !== undefined) lines.push(`  ${dim('hint:')} ${printable(hint)}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -93,5 +94,5 @@ function textField(chain: readonly unknown[], name: string): string | undefined 
 function errnoName(one: unknown): string | undefined {
   if (typeof one !== 'object' || one === null || !('errno' in one) || !('code' in one))
     return undefined;
-  return typeof one.code === 'string' ? one.code : undefined;
+  return typeof one.errno === 'number' && typeof one.code === 'string' ? one.code : undefined;
 }

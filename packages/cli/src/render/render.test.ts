@@ -110,6 +110,23 @@ describe('renderError', () => {
     expect(text).toMatch(/hint: This is a defect of pilotlight/);
   });
 
+  it('takes no code of ours for an errno', () => {
+    const launch = new LaunchError({ step: 'init', message: 'no reason' });
+    expect(errorFacts(launch).errno).toBeUndefined();
+    expect(renderError(launch, plain)).toBe('pilotlight: no reason\n  step: init\n');
+  });
+
+  it('escapes what would command a terminal or look like lines of its own', () => {
+    const text =
+      '\u001b]0;title\u0007 \u001b[2J\r\u009b31m\u202e\u0000\npilotlight: all is well\ttab';
+    const hostile = new LaunchError({ step: 'init', message: text, path: text, hint: text });
+    const escaped =
+      '\\x1b]0;title\\x07 \\x1b[2J\\x0d\\x9b31m\\u202e\\x00\n    pilotlight: all is well\ttab';
+    expect(renderError(hostile, plain)).toBe(
+      `pilotlight: ${escaped}\n  step: init  path: ${escaped}\n  hint: ${escaped}\n`,
+    );
+  });
+
   it('takes whatever was thrown', () => {
     expect(renderError('text', plain)).toMatch(/^pilotlight: text\n/);
   });

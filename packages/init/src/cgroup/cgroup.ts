@@ -119,7 +119,17 @@ async function inheritCpuset({
 /** Moves a process into every directory of the plan. @throws LaunchError with step `cgroup` */
 export async function enterCgroup(plan: CgroupPlan, pid: number): Promise<void> {
   if (plan.scope !== undefined) return enterScope(plan, plan.scope, pid);
-  await Promise.all(plan.directories.map(({ path }) => enterDirectory(path, pid)));
+  await allDone(plan.directories.map(({ path }) => enterDirectory(path, pid)));
+}
+
+/**
+ * Waits for all of them, and throws the first failure only then: whoever hears of it reaps the
+ * process, and a write that is still under way would move whoever gets its pid next.
+ */
+async function allDone(steps: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(steps);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 async function enterDirectory(path: string, pid: number): Promise<void> {
@@ -144,7 +154,7 @@ async function enterScope(plan: CgroupPlan, scope: ScopePlan, pid: number): Prom
       hint: 'Launch from a process of the same service manager, or with the cgroupfs driver.',
     });
   }
-  await Promise.all(
+  await allDone(
     plan.directories.map(async (directory) => {
       const { path, version, controllers } = directory;
       await step('mkdir', path, () => mkdir(path, { recursive: true }));

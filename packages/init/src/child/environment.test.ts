@@ -4,14 +4,18 @@ import { createRecordingSyscall } from '../syscall/recording.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { programEnvironment } from './environment.ts';
 
-function withPasswd(text: string | undefined): Syscall {
+const S_IFREG = 0o10_0000;
+const S_IFIFO = 0o1_0000;
+
+function withPasswd(text: string | undefined, type = S_IFREG): Syscall {
   return {
     ...createRecordingSyscall(),
+    statx: () => ({ mode: type | 0o644, deviceMajor: 0, deviceMinor: 0 }),
     openat2() {
       if (text === undefined) throw syscallError(2, 'openat2', '/etc/passwd');
       return 9;
     },
-    readAll: () => new TextEncoder().encode(text),
+    readStart: (_, maxBytes) => new TextEncoder().encode(text).subarray(0, maxBytes),
   };
 }
 
@@ -37,6 +41,15 @@ describe('programEnvironment', () => {
   it('programEnvironment leaves a HOME of the configuration alone', () => {
     const env = ['HOME=/own', 'A=1'];
     expect(programEnvironment(withPasswd(passwd), env, 0)).toEqual(env);
+  });
+
+  it('programEnvironment reads only a regular file', () => {
+    expect(programEnvironment(withPasswd(passwd, S_IFIFO), [], 0)).toEqual(['HOME=/']);
+  });
+
+  it('programEnvironment reads no further than 1 MiB', () => {
+    const late = `${'#'.repeat(1 << 20)}\n${passwd}`;
+    expect(programEnvironment(withPasswd(late), [], 0)).toEqual(['HOME=/']);
   });
 
   it('programEnvironment does without a passwd file', () => {

@@ -27,7 +27,7 @@ function configFor(change: (spec: OciSpec) => void = () => {}): InitConfig {
   return JSON.parse(JSON.stringify(init)) as InitConfig;
 }
 
-const files = ['/usr/local/sbin/sh', '/proc/kcore', '/proc/keys'];
+const files = ['/usr/local/sbin/sh', '/proc/kcore', '/proc/keys', '/etc/passwd'];
 
 const toBytes = (config: InitConfig): Uint8Array =>
   new TextEncoder().encode(JSON.stringify(config));
@@ -179,7 +179,7 @@ describe('runChild', () => {
       ready: sendPacket, receivePacket
       working directory: chdir, getcwd
       credentials: dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, setNoNewPrivileges
-      exec: openat2, readAll, close, statx, access, umask, closeRange, resetSignals, execve
+      exec: openat2, statx, readStart, close, statx, access, umask, closeRange, resetSignals, execve
       "
     `);
   });
@@ -214,7 +214,7 @@ describe('runChild', () => {
       working directory: chdir, getcwd
       credentials: statx ×2, fchown, statx, fchown, dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, raiseAmbientCapability, setNoNewPrivileges
       startContainer: umask, getpid, memoryFile, pipe, spawn, close ×2, pidfdOpen, pollSpawned, waitSpawned, readAvailable, close ×2
-      exec: getpid, openat2, readAll, close, statx, access, umask, closeRange, resetSignals, execve
+      exec: getpid, openat2, statx, readStart, close, statx, access, umask, closeRange, resetSignals, execve
       "
     `);
   });
@@ -295,7 +295,8 @@ describe('runChild', () => {
       'fchown in credentials',
       // No passwd file, no home directory.
       'openat2 in exec',
-      'readAll in exec',
+      'statx in exec',
+      'readStart in exec',
       'close in exec',
     ]);
 

@@ -16,6 +16,7 @@ const others: Readonly<Partial<Record<keyof Syscall, readonly string[]>>> = {
   setCloseOnExec: ['fcntl'],
   setBlocking: ['fcntl'],
   readAll: ['read'],
+  readStart: ['read'],
   writeAll: ['write'],
   sendPacket: ['write'],
   receivePacket: ['read'],

@@ -11,29 +11,63 @@ export function childFailure(error: PeerInitError): LaunchError {
   return reportedFailure(arg, arg.message === '' ? error.message : arg.message, error);
 }
 
-/** The error in the form of procError, by whichever way it came. */
-export function reportedFailure(
-  arg: { readonly [key: string]: JsonValue | undefined },
-  message: string,
-  cause?: unknown,
-): LaunchError {
+/** As much as a child of ours sends, see child/step-failure.ts; one that is not may send a packet full. */
+const maxTextLength = 8192;
+const maxNameLength = 64;
+/** Of a list of the configuration. */
+const maxIndex = 0xffff_ffff;
+
+/**
+ * The error in the form of procError, by whichever way it came.
+ *
+ * A child may have been taken over: what it says is text of bounded length and nothing else, and a
+ * member that is not of its kind is left out. The text may hold anything; who shows it escapes it.
+ */
+export function reportedFailure(arg: Report, message: string, cause?: unknown): LaunchError {
   const failure: LaunchFailure = {
-    step: text(arg['step']) ?? 'init',
-    message,
+    step: name(arg, 'step', /^[\w -]+$/) ?? 'init',
+    message: bounded(message),
     ...(cause === undefined ? {} : { cause }),
   };
-  const { syscall, errno, errnoCode, path, index, hint } = arg;
-  if (typeof syscall === 'string') failure.syscall = syscall;
-  if (typeof errno === 'number') failure.errno = errno;
-  if (typeof errnoCode === 'string') failure.errnoCode = errnoCode;
-  if (typeof path === 'string') failure.path = path;
-  if (typeof index === 'number') failure.index = index;
-  if (typeof hint === 'string') failure.hint = hint;
+  const syscall = name(arg, 'syscall', /^\w+$/);
+  const errnoCode = name(arg, 'errnoCode', /^E\w+$/);
+  const errno = integer(arg, 'errno', -maxErrno, -1);
+  const index = integer(arg, 'index', 0, maxIndex);
+  const path = own(arg, 'path');
+  const hint = own(arg, 'hint');
+  if (syscall !== undefined) failure.syscall = syscall;
+  if (errno !== undefined) failure.errno = errno;
+  if (errnoCode !== undefined) failure.errnoCode = errnoCode;
+  if (typeof path === 'string') failure.path = bounded(path);
+  if (index !== undefined) failure.index = index;
+  if (typeof hint === 'string') failure.hint = bounded(hint);
   return new LaunchError(failure);
 }
 
-const text = (value: JsonValue | undefined): string | undefined =>
-  typeof value === 'string' ? value : undefined;
+type Report = { readonly [key: string]: JsonValue | undefined };
+
+/** The largest that the kernel returns; linux/err.h, MAX_ERRNO. */
+const maxErrno = 4095;
+
+const own = (arg: Report, key: string): JsonValue | undefined =>
+  Object.hasOwn(arg, key) ? arg[key] : undefined;
+
+function bounded(text: string): string {
+  if (text.length <= maxTextLength) return text;
+  return `${text.slice(0, maxTextLength)}… (${text.length} characters)`;
+}
+
+function name(arg: Report, key: string, form: RegExp): string | undefined {
+  const value = own(arg, key);
+  const isName = typeof value === 'string' && value.length <= maxNameLength && form.test(value);
+  return isName ? value : undefined;
+}
+
+function integer(arg: Report, key: string, least: number, most: number): number | undefined {
+  const value = own(arg, key);
+  const isInteger = typeof value === 'number' && Number.isSafeInteger(value);
+  return isInteger && value >= least && value <= most ? value : undefined;
+}
 
 /** A failed system call of the parent's, with the step it was made for. */
 export function parentFailure(step: string, cause: unknown): unknown {

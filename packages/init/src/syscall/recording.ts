@@ -222,6 +222,10 @@ export function createRecordingSyscall(options: RecordingOptions = {}): Recordin
       record('readAll', [fd, path]);
       return path === 'the init socket' && options.config ? options.config : new Uint8Array();
     },
+    readStart(fd, maxBytes, path) {
+      record('readStart', [fd, maxBytes, path]);
+      return new Uint8Array();
+    },
     receivePacket(fd) {
       record('receivePacket', [fd]);
       return packets.shift();

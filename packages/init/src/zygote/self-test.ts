@@ -5,6 +5,7 @@ import type { Forker } from './forker.ts';
 
 const expectedExit = 7;
 const SIGKILL = 9;
+const FIRST_AFTER_STREAMS = 3;
 /** SIGILL, SIGTRAP, SIGBUS, SIGSEGV: a page that was mapped at the wrong moment, which a launch survives by a second try. */
 const crashSignals = [4, 5, 7, 11];
 
@@ -43,6 +44,8 @@ function forkOnce(sys: Syscall, forker: Forker, { timeoutMs, exercise }: Level):
     cloneFlags: 0,
     child() {
       try {
+        // As a child of a launch does: what V8 posts to the event loop from here on has nowhere to go.
+        sys.closeRange(FIRST_AFTER_STREAMS, 0);
         return sys.exit(exercise() ? expectedExit : 1);
       } catch {
         return sys.exit(2);

@@ -17,7 +17,7 @@ export function warmUpChild(): void {
     encodePacket({ type: 'procRun', flags: 0 }),
   ];
   // The program, and one path to mask; without them this ended before its last stage.
-  const files = ['/bin/true', '/proc/kcore'];
+  const files = ['/bin/true', '/proc/kcore', '/etc/passwd'];
   const fds = { stdin: 0, stdout: 1, stderr: 2, init: 3, sync: 4, console: 5 };
   for (let round = 0; round < rounds; round++) {
     // A child that fails takes other ways than one that succeeds; one round of each kind is enough.

@@ -20,6 +20,8 @@ export interface DescriptorCalls {
   setBlocking(fd: number): void;
   /** Reads until end of file. */
   readAll(fd: number, path: string): Uint8Array;
+  /** Reads until end of file, or until it has `maxBytes`. */
+  readStart(fd: number, maxBytes: number, path: string): Uint8Array;
   writeAll(fd: number, bytes: Uint8Array, path: string): void;
   /**
    * Sends one packet on a blocking seqpacket socket. With write(2), as runc's child does: it is what
@@ -41,6 +43,17 @@ export function descriptorCalls({ libc, integers, check, chunk }: Kernel): Descr
   const read = libc.func('read', 'long', ['int', 'void *', 'size_t']);
   const write = libc.func('write', 'long', ['int', 'void *', 'size_t']);
 
+  const readStart: DescriptorCalls['readStart'] = (fd, maxBytes, name) => {
+    const parts: Uint8Array[] = [];
+    for (let rest = maxBytes; rest > 0;) {
+      const size = check('read', name, read, fd, chunk, Math.min(chunk.length, rest));
+      if (size === 0) break;
+      parts.push(Uint8Array.prototype.slice.call(chunk, 0, size));
+      rest -= size;
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  };
+
   return {
     close: (fd) => void check('close', fd, close, fd),
     closeRange(first, flags) {
@@ -53,14 +66,8 @@ export function descriptorCalls({ libc, integers, check, chunk }: Kernel): Descr
       const flags = check('fcntl', fd, fcntl, fd, F_GETFL, 0);
       if ((flags & O_NONBLOCK) !== 0) check('fcntl', fd, fcntl, fd, F_SETFL, flags & ~O_NONBLOCK);
     },
-    readAll(fd, name) {
-      const parts: Uint8Array[] = [];
-      for (;;) {
-        const size = check('read', name, read, fd, chunk, chunk.length);
-        if (size === 0) return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-        parts.push(Uint8Array.prototype.slice.call(chunk, 0, size));
-      }
-    },
+    readAll: (fd, name) => readStart(fd, Infinity, name),
+    readStart,
     writeAll(fd, bytes, name) {
       for (let rest = bytes; rest.length > 0;) {
         rest = rest.subarray(check('write', name, write, fd, rest, rest.length));
