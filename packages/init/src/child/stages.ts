@@ -10,6 +10,7 @@ import { activationEnvironment } from './activation.ts';
 import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { becomeUser } from './credentials.ts';
+import { dropGroups } from './drop-groups.ts';
 import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
 import { runHooks } from './hooks.ts';
@@ -91,9 +92,10 @@ export const stages: readonly Stage[] = [
     // belong to who makes them, and the kernel asks for the rights of the namespace's root.
     name: 'user namespace',
     alsoOnEntering: true,
-    run({ sys, config }) {
+    run(state) {
+      const { sys, config } = state;
       if (config.becomeRoot) {
-        if (config.canSetGroups) sys.setgroups([]);
+        if (!dropGroups(sys, config)) state.config = { ...config, canSetGroups: false };
         sys.setresgid(0);
         sys.setresuid(0);
       }

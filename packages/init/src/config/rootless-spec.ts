@@ -40,12 +40,10 @@ export function rootlessSpec(spec: OciSpec, options: RootlessOptions = {}): OciS
   linux.gidMappings = [{ containerID: 0, hostID: gid, size: 1 }];
   delete linux.resources;
   const ownsNetwork = linux.namespaces.some(({ type }) => type === 'network');
-  if (rootless.mounts !== undefined) {
-    rootless.mounts = rootless.mounts.map((mount) =>
-      !ownsNetwork && isSysfs(mount) ? hostSys() : withoutIds(mount),
-    );
-  }
-  return rootless;
+  const mounts = rootless.mounts?.map((mount) =>
+    !ownsNetwork && isSysfs(mount) ? hostSys() : withoutIds(mount),
+  );
+  return mounts === undefined ? rootless : { ...rootless, mounts };
 }
 
 const isSysfs = ({ destination }: OciMount): boolean =>
@@ -59,6 +57,6 @@ const hostSys = (): OciMount => ({
 });
 
 function withoutIds(mount: OciMount): OciMount {
-  if (mount.options === undefined) return mount;
-  return { ...mount, options: mount.options.filter((option) => !/^[ug]id=/.test(option)) };
+  const options = mount.options?.filter((option) => !/^[ug]id=/.test(option));
+  return options === undefined ? mount : { ...mount, options };
 }

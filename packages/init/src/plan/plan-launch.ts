@@ -1,5 +1,4 @@
 import { release } from 'node:os';
-import { getegid, geteuid } from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupManager, type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -15,6 +14,7 @@ import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
+import { type Launcher, thisProcess } from './launcher.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
 import type { SeccompHost } from '../seccomp/host.ts';
@@ -22,15 +22,10 @@ import { planSeccomp, type SeccompAgent } from '../seccomp/plan-seccomp.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { planRootfs } from './rootfs.ts';
 import { planTimeOffsets } from './time-namespace.ts';
-import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
+import { canSetGroups, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_CORE, RLIMIT_NOFILE } from './rlimits.ts';
 import { planScheduling } from './scheduling.ts';
 import { planSysctls } from './sysctl.ts';
-
-const thisProcess = (): Launcher => ({
-  uid: geteuid?.() ?? 0,
-  gid: getegid?.() ?? 0,
-});
 
 /** The limits that this process would have without Node's and our own changes to them. */
 export type InheritedLimits = {
@@ -168,7 +163,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
               .filter(({ type }) => type !== 'pid')
               .map(({ flag, path }) => ({ flags: flag, name: path })),
       becomeRoot: namespaces.user !== undefined,
-      canSetGroups: idMaps?.writtenBy !== 'own',
+      canSetGroups: canSetGroups(spec, idMaps, launcher),
       timeOffsets,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
