@@ -25,6 +25,7 @@ import type { InitConfig } from '../config/init-config.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import { CLONE_NEWPID } from '../plan/namespaces.ts';
 import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
+import { withoutOwnCgroup } from '../plan/cgroup-mounts.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease } from './answer-mount-please.ts';
 import type { LaunchOptions } from './launch.ts';
@@ -58,7 +59,7 @@ const questionTypes = ['procMountPlease', 'procSeccomp'] as const;
 
 /** One launch under way: who drives the child through its handshake, and cleans up when it fails. */
 export class Launching {
-  readonly plan: LaunchPlan;
+  #plan: LaunchPlan;
   readonly clock: PhaseClock;
   readonly groups: ResourceGroups;
   readonly #zygote: Zygote;
@@ -77,11 +78,15 @@ export class Launching {
   #deadline: AbortSignal = AbortSignal.abort();
 
   constructor(plan: LaunchPlan, zygote: Zygote, options: LaunchOptions) {
-    this.plan = plan;
+    this.#plan = plan;
     this.clock = new PhaseClock(plan.id);
     this.groups = new OwnGroups(plan);
     this.#zygote = zygote;
     this.#options = options;
+  }
+
+  get plan(): LaunchPlan {
+    return this.#plan;
   }
 
   get child(): ForkedChild {
@@ -98,6 +103,7 @@ export class Launching {
     this.#deadline = this.#newDeadline();
     try {
       if (await this.groups.create()) this.clock.mark('cgroup');
+      this.#goOnWithoutCgroup();
       this.#stdio = this.#openStreams();
       await this.#forkAndConfigure().catch((error: unknown) => this.#retryAfterCrash(error));
       // Every copy but the child's own is closed, so that its end is ours.
@@ -154,6 +160,15 @@ export class Launching {
     this.#reaped = true;
     this.child.forget();
     this.child.pidfd.close();
+  }
+
+  /** Whoever may make no cgroup has mounts all the same that show one. */
+  #goOnWithoutCgroup(): void {
+    const { cgroup, init, rootless } = this.#plan;
+    if (!rootless || cgroup === undefined) return;
+    const { paths } = this.groups;
+    if (cgroup.directories.every(({ path }) => paths.includes(path))) return;
+    this.#plan = { ...this.#plan, init: { ...init, mounts: withoutOwnCgroup(init.mounts) } };
   }
 
   #openStreams(): Stdio {

@@ -15,6 +15,7 @@ import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
 import { type Launcher, thisProcess } from './launcher.ts';
+import { requireMappedOwners } from './mount-owners.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
 import type { SeccompHost } from '../seccomp/host.ts';
@@ -129,6 +130,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroup,
     cgroupNamespace: namespaces.cgroup,
   });
+  requireMappedOwners(mounts, idMaps);
   const seccomp = planSeccomp(spec, bundle, input.seccompHost);
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
   const { process } = spec;
