@@ -2,7 +2,7 @@ import type { InitConfig } from '../config/init-config.ts';
 import { ociState } from '../hooks/oci-state.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
-import { AT_FDCWD, AT_RECURSIVE, O_WRONLY } from '../syscall/constants.ts';
+import { AT_FDCWD, AT_RECURSIVE } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
@@ -29,6 +29,7 @@ import { attempting } from './step-failure.ts';
 import { ask } from './sync-peer.ts';
 import { setSysctls } from './sysctl.ts';
 import { enterWorkingDirectory, makeWorkingDirectory } from './working-directory.ts';
+import { setOomScoreAdj, writeProcFile } from './write-proc-file.ts';
 
 /** What stages hand on to later ones. */
 export type ChildState = {
@@ -64,7 +65,7 @@ export const stages: readonly Stage[] = [
       if (config.oomScoreAdj !== undefined) {
         // While /proc is still the host's: the container may have none. And while this process is
         // dumpable: its files there belong to the host's root otherwise.
-        writeProcFile(sys, '/proc/self/oom_score_adj', String(config.oomScoreAdj));
+        setOomScoreAdj(sys, config.oomScoreAdj);
       }
     },
   },
@@ -335,12 +336,6 @@ export const stages: readonly Stage[] = [
     },
   },
 ];
-
-function writeProcFile(sys: Syscall, path: string, text: string): void {
-  const fd = sys.openat2(AT_FDCWD, path, O_WRONLY, 0);
-  sys.writeAll(fd, new TextEncoder().encode(text), path);
-  sys.close(fd);
-}
 
 function timeHint({ code }: SyscallError): string | undefined {
   return code === 'ERANGE'

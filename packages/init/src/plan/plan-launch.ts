@@ -22,7 +22,7 @@ import type { SeccompHost } from '../seccomp/host.ts';
 import { planSeccomp, type SeccompAgent } from '../seccomp/plan-seccomp.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { planRootfs } from './rootfs.ts';
-import { planTimeOffsets } from './time-namespace.ts';
+import { planTimeOffsets, requireSettableClocks } from './time-namespace.ts';
 import { canSetGroups, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_CORE, RLIMIT_NOFILE } from './rlimits.ts';
 import { planScheduling } from './scheduling.ts';
@@ -54,6 +54,8 @@ export type LaunchPlan = {
   idMaps: PlannedIdMaps | undefined;
   /** Closed to ptrace(2) from birth: others may be in its namespaces already. */
   undumpable: boolean;
+  /** `process.oomScoreAdj`, where the entry process sets it; see EntryRequest. */
+  entryOomScoreAdj?: number;
   cgroup: CgroupPlan | undefined;
   terminal: boolean;
   /** Absolute path of the bundle: where the runtime's hooks run. */
@@ -113,6 +115,8 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const idMaps = planIdMaps(spec, namespaces, launcher);
   const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
   const { joins } = namespaces;
+  const rootless = launcher.uid !== 0;
+  if (rootless) requireSettableClocks(namespaces, timeOffsets);
   const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
   const cgroup = planCgroup(spec, id, hierarchies, { manager: input.cgroupManager });
   if (cgroup !== undefined && hierarchies.length === 0) {
@@ -136,15 +140,18 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const { process } = spec;
   const linux = spec.linux ?? {};
   const hooks = planHooks(spec, id, bundle);
+  const { oomScoreAdj } = process;
+  const entrySetsOom = rootless && joinedBy === 'entry' && oomScoreAdj !== undefined;
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
     joins,
     joinedBy,
-    rootless: launcher.uid !== 0,
+    rootless,
     idMaps,
     // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
     undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
+    ...(entrySetsOom ? { entryOomScoreAdj: oomScoreAdj } : {}),
     cgroup,
     terminal: process.terminal ?? false,
     bundle,
@@ -187,7 +194,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       labels,
       scheduling: planScheduling(spec),
       rlimits: withInheritedLimits(planRlimits(process.rlimits ?? []), input.inheritedLimits),
-      oomScoreAdj: process.oomScoreAdj,
+      oomScoreAdj: entrySetsOom ? undefined : oomScoreAdj,
       umask: process.user?.umask ?? defaultUmask,
       noNewPrivileges: process.noNewPrivileges ?? false,
       seccomp: seccomp?.seccomp,
