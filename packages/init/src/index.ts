@@ -77,6 +77,7 @@ export type {
   OciWeightDevice,
 } from './config/spec/resources.ts';
 export { refuseUnsupported, unsupportedFields } from './config/refuse-unsupported.ts';
+export { rootlessSpec, type RootlessOptions } from './config/rootless-spec.ts';
 export { stockSpec } from './config/stock-spec.ts';
 export type { End, EndReason } from './end/end.ts';
 export { explain } from './explain/explain.ts';

@@ -152,6 +152,13 @@ function filtered(noNewPrivileges: boolean, notify: boolean): InitConfig {
   return { ...config, noNewPrivileges, seccomp: { filter: seccompFilter, flags: 4, notify } };
 }
 
+const rootless = configFor((spec) => {
+  spec.process.terminal = false;
+  spec.linux!.namespaces!.push({ type: 'user' });
+  const range = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  Object.assign(spec.linux!, { uidMappings: range, gidMappings: range });
+});
+
 describe('runChild', () => {
   it('runChild makes the calls of the stock bundle in this order', () => {
     const config = configFor((spec) => void (spec.process.terminal = false));
@@ -280,6 +287,7 @@ describe('runChild', () => {
     ['a terminal, a user and a bind', everything],
     ['a filter loaded early', filtered(false, false)],
     ['a filter loaded late', filtered(true, false)],
+    ['a user namespace', rootless],
   ])('runChild with %s', (_, config) => {
     const owners = stagesOfCalls(config);
     /** By call and stage: what a child can go on without. Everything else ends it. */
@@ -315,6 +323,11 @@ describe('runChild', () => {
           // The program was looked for in the rest of PATH.
           partialDeepStrictEqual(report, { step: 'exec', errnoCode: 'EACCES' });
           ok(calls.every((call) => call.name !== 'execve'));
+          return;
+        }
+        if (stage === 'user namespace' && name === 'setgroups') {
+          // It was looked whether the namespace forbids it, which this /proc does not say.
+          partialDeepStrictEqual(report, { step: 'user namespace', syscall: 'setgroups' });
           return;
         }
         if (stage === 'mounts' && name === 'openTree') {

@@ -2,7 +2,7 @@ import type { InitConfig } from '../config/init-config.ts';
 import { ociState } from '../hooks/oci-state.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
-import { AT_FDCWD, AT_RECURSIVE, O_WRONLY } from '../syscall/constants.ts';
+import { AT_FDCWD, AT_RECURSIVE } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
@@ -11,6 +11,7 @@ import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { setCpuAffinity } from './cpu-affinity.ts';
 import { becomeUser } from './credentials.ts';
+import { dropGroups } from './drop-groups.ts';
 import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
 import { runHooks } from './hooks.ts';
@@ -29,6 +30,7 @@ import { attempting } from './step-failure.ts';
 import { ask } from './sync-peer.ts';
 import { setSysctls } from './sysctl.ts';
 import { enterWorkingDirectory, makeWorkingDirectory } from './working-directory.ts';
+import { setOomScoreAdj, writeProcFile } from './write-proc-file.ts';
 
 /** What stages hand on to later ones. */
 export type ChildState = {
@@ -65,7 +67,7 @@ export const stages: readonly Stage[] = [
       if (config.oomScoreAdj !== undefined) {
         // While /proc is still the host's: the container may have none. And while this process is
         // dumpable: its files there belong to the host's root otherwise.
-        writeProcFile(sys, '/proc/self/oom_score_adj', String(config.oomScoreAdj));
+        setOomScoreAdj(sys, config.oomScoreAdj);
       }
     },
   },
@@ -93,9 +95,10 @@ export const stages: readonly Stage[] = [
     // belong to who makes them, and the kernel asks for the rights of the namespace's root.
     name: 'user namespace',
     alsoOnEntering: true,
-    run({ sys, config }) {
+    run(state) {
+      const { sys, config } = state;
       if (config.becomeRoot) {
-        if (config.canSetGroups) sys.setgroups([]);
+        if (!dropGroups(sys, config)) state.config = { ...config, canSetGroups: false };
         sys.setresgid(0);
         sys.setresuid(0);
       }
@@ -345,12 +348,6 @@ export const stages: readonly Stage[] = [
     },
   },
 ];
-
-function writeProcFile(sys: Syscall, path: string, text: string): void {
-  const fd = sys.openat2(AT_FDCWD, path, O_WRONLY, 0);
-  sys.writeAll(fd, new TextEncoder().encode(text), path);
-  sys.close(fd);
-}
 
 function timeHint({ code }: SyscallError): string | undefined {
   return code === 'ERANGE'

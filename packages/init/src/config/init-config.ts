@@ -133,6 +133,8 @@ export type PlannedBind = Planned & {
   attributes: AttributeChange;
   recursiveAttributes: AttributeChange;
   propagation: PropagationChange[];
+  /** What is bound instead where a rootless launch goes on without the cgroup that `source` is. */
+  sourceWithoutCgroup?: string;
   /** The source must be a procfs: the place is the container's /proc. */
   onlyProc?: true;
   /** Its ids are mapped, which the parent does: it makes the user namespace that has the maps. */

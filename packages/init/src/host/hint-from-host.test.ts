@@ -171,7 +171,7 @@ describe('hintFromHost', () => {
       'a user without CAP_SYS_ADMIN',
       { step: 'fork', syscall: 'clone3', errnoCode: 'EPERM' },
       { files: powerless },
-      /This user has no CAP_SYS_ADMIN .* launch as root/,
+      /This user has no CAP_SYS_ADMIN .* launch as root, or add a user namespace .* as rootlessSpec\(\)/,
     ],
     [
       'root without CAP_SYS_ADMIN',

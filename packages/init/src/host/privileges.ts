@@ -9,11 +9,12 @@ export const missingSysAdmin: Probe = (failure, host) => {
   if (errnoCode !== 'EPERM' || newUserNamespace === true) return undefined;
   const needsIt = makesNamespaces(failure) || mounts(failure) || otherCalls.includes(syscall);
   if (!needsIt || hasSysAdmin(host) !== false) return undefined;
-  const who =
+  const [who, what] =
     host.uid === 0
-      ? 'This root has no CAP_SYS_ADMIN, as in a container'
-      : 'This user has no CAP_SYS_ADMIN';
-  return `${who} (CapEff in /proc/self/status), which ${syscall} needs: ${
-    host.uid === 0 ? 'give it to the container around this process' : 'launch as root'
-  }, or add a user namespace to the configuration.`;
+      ? [
+          'This root has no CAP_SYS_ADMIN, as in a container',
+          'give it to the container around this process',
+        ]
+      : ['This user has no CAP_SYS_ADMIN', 'launch as root'];
+  return `${who} (CapEff in /proc/self/status), which ${syscall} needs: ${what}, or add a user namespace to the configuration, as rootlessSpec() and \`runc spec --rootless\` do.`;
 };

@@ -1,4 +1,5 @@
 import type { InitConfig } from '../config/init-config.ts';
+import { withoutOwnCgroup } from '../plan/cgroup-mounts.ts';
 import { CLONE_NEWPID } from '../plan/namespaces.ts';
 import type { PlannedHooks } from '../plan/hooks.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
@@ -30,7 +31,8 @@ export class ContainerStart implements Undertaking {
   }
 
   async readyChild(child: ForkedChild, clock: PhaseClock): Promise<InitConfig> {
-    const { idMaps, init, netDevices } = this.plan;
+    const { idMaps, netDevices } = this.plan;
+    const init = this.#withCgroupsAsTheyAre();
     if (idMaps !== undefined) {
       await writeIdMaps(child.pid, idMaps);
       clock.mark('id maps');
@@ -39,6 +41,15 @@ export class ContainerStart implements Undertaking {
     const moved = await moveNetDevices(netDevices, child.pid);
     clock.mark('net devices');
     return { ...init, netDevices: moved };
+  }
+
+  /** Whoever may make no cgroup has mounts all the same that show one. */
+  #withCgroupsAsTheyAre(): InitConfig {
+    const { cgroup, init, rootless } = this.plan;
+    if (!rootless || cgroup === undefined) return init;
+    const { paths } = this.groups;
+    if (cgroup.directories.every(({ path }) => paths.includes(path))) return init;
+    return { ...init, mounts: withoutOwnCgroup(init.mounts) };
   }
 
   containerOf({ pid }: ForkedChild): SeccompQuestion['container'] {

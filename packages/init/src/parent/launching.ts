@@ -214,6 +214,7 @@ export class Launching {
       this.#child = await this.#zygote.fork({
         cloneFlags: this.plan.cloneFlags,
         undumpable: this.plan.undumpable,
+        oomScoreAdj: this.plan.entryOomScoreAdj,
         ...namespaces.request,
         ...(cgroup === undefined ? {} : { cgroup }),
         fds: {

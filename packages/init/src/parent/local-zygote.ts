@@ -56,6 +56,7 @@ export function localZygote(): Zygote {
 
 async function forkHere(forking: ForkingProcess, request: ForkRequest): Promise<Fork> {
   const { cloneFlags, cgroup, joins = [], joinedBy, pidNamespace, undumpable = false } = request;
+  const { oomScoreAdj } = request;
   const child = childFds(request);
   const cgroupFd = cgroup === undefined ? undefined : fdNumber(cgroup);
   if (joinedBy !== 'entry') {
@@ -69,6 +70,7 @@ async function forkHere(forking: ForkingProcess, request: ForkRequest): Promise<
     joins: joins.map(({ flags, name }) => ({ flags, name })),
     joinFds: child.joins ?? [],
     undumpable,
+    oomScoreAdj,
   });
   using report = new OwnedFd(entry.report);
   await readiness.wait(report, 'readable');

@@ -222,6 +222,7 @@ class ZygoteProcess implements Zygote {
       cloneFlags,
       roles: named.map(([role]) => role as DescriptorRole),
       undumpable: forkRequest.undumpable ?? false,
+      oomScoreAdj: forkRequest.oomScoreAdj,
       ...(joinedBy === 'entry' ? { entry: joins.map(({ flags, name }) => ({ flags, name })) } : {}),
     };
 

@@ -30,6 +30,8 @@ export type ForkRequest = {
   pidNamespace?: FdLike;
   /** Closes the child to ptrace(2) from birth. Not where an unprivileged parent must write its id maps. */
   undumpable?: boolean;
+  /** What the entry sets for itself and for the child, which then may not: /proc/PID/oom_score_adj. */
+  oomScoreAdj?: number | undefined;
 };
 
 /** A forked child, from its first moment to its reaping. */

@@ -97,11 +97,14 @@ function planOneHierarchy(
   const hierarchy = context.hierarchies.find((each) => isOfHierarchy(each));
   if (hierarchy === undefined) refuseUnmounted(index);
   const own = context.cgroup?.directories.find((each) => isOfHierarchy(each));
+  const launchers = ownPathOf(hierarchy);
   return {
     kind: 'bind',
     index,
     destination,
-    source: own?.path ?? ownPathOf(hierarchy),
+    ...(own === undefined
+      ? { source: launchers }
+      : { source: own.path, sourceWithoutCgroup: launchers }),
     recursive: false,
     attributes: options.attributes,
     recursiveAttributes: options.recursiveAttributes,
@@ -128,3 +131,12 @@ function ownPathOf({ mountpoint, root, ownPath }: Hierarchy): string {
 
 const hierarchyParameter = (name: string): FilesystemParameter =>
   name.startsWith('name=') ? ['name', name.slice('name='.length)] : [name, null];
+
+/** The mounts of a rootless launch that goes on without a cgroup of its own: it stands where the launcher does. */
+export function withoutOwnCgroup(mounts: readonly PlannedMount[]): PlannedMount[] {
+  return mounts.map((mount) =>
+    mount.kind === 'bind' && mount.sourceWithoutCgroup !== undefined
+      ? { ...mount, source: mount.sourceWithoutCgroup }
+      : mount,
+  );
+}

@@ -5,6 +5,7 @@ import type { PlannedMount } from '../config/init-config.ts';
 import type { OciMount } from '../config/oci-spec.ts';
 import { stockSpec } from '../config/stock-spec.ts';
 import { InvalidConfigError } from '../errors.ts';
+import { withoutOwnCgroup } from './cgroup-mounts.ts';
 import { MS_PRIVATE, MS_SLAVE } from './mount-options.ts';
 import { planMounts } from './mounts.ts';
 
@@ -186,6 +187,18 @@ describe('planMounts', () => {
     expect(plan([mount], { hierarchies, cgroupNamespace: false })).toMatchObject([
       { kind: 'bind', source: '/sys/fs/cgroup/demo' },
     ]);
+  });
+
+  it('withoutOwnCgroup shows the launcher’s cgroups where a rootless launch has none', () => {
+    const mounts = plan([cgroup, { destination: '/a', source: '/b', options: ['bind'] }], {
+      hierarchies: [v1('devices')],
+      cgroupNamespace: false,
+    });
+    const sources = (all: typeof mounts): unknown[] =>
+      all.flatMap((mount) => (mount.kind === 'bind' ? [mount.source] : []));
+    const [own, bound] = sources(mounts);
+    expect([own, bound]).toEqual(['/sys/fs/cgroup/devices/own/demo', '/b']);
+    expect(sources(withoutOwnCgroup(mounts))).toEqual(['/sys/fs/cgroup/devices/own', '/b']);
   });
 
   it('planMounts never shows the host’s whole hierarchy to a container without a cgroup', () => {

@@ -5,9 +5,9 @@ import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { planExecCpuAffinity } from './cpu-affinity.ts';
 import { CLONE_NEWPID, CLONE_NEWUSER } from './namespaces.ts';
 import type { NumberRanges } from './number-list.ts';
-import { requireId, thisProcess } from './plan-launch.ts';
+import { type Launcher, thisProcess } from './launcher.ts';
+import { requireId } from './plan-launch.ts';
 import { type ChildPlan, planProcess, type ProcessInput } from './plan-process.ts';
-import type { Launcher } from './user-namespace.ts';
 
 /** One process to be added to a running container, decided: pure data, nothing has been done yet. */
 export type ExecPlan = ChildPlan & {
@@ -56,6 +56,8 @@ export function planExec(input: ExecInput): ExecPlan {
   const joinedBy =
     launcher.uid !== 0 && (namespaces & (CLONE_NEWPID | CLONE_NEWUSER)) !== 0 ? 'entry' : 'child';
   const own = namespaces & ~CLONE_NEWPID;
+  const { oomScoreAdj } = process;
+  const entrySetsOom = joinedBy === 'entry' && oomScoreAdj !== undefined;
   return {
     id,
     containerId: container.id,
@@ -63,12 +65,14 @@ export function planExec(input: ExecInput): ExecPlan {
     joinedBy,
     // The container's processes can see the child from its first moment.
     undumpable: true,
+    ...(entrySetsOom ? { entryOomScoreAdj: oomScoreAdj } : {}),
     terminal: spec.process.terminal ?? false,
     seccompAgent,
     namespaces,
     initialCpus: affinity?.initial,
     init: {
       ...process,
+      ...(entrySetsOom ? { oomScoreAdj: undefined } : {}),
       entering: true,
       joins: joinedBy === 'entry' || own === 0 ? [] : [{ flags: own, name: containerName(id) }],
       becomeRoot: (namespaces & CLONE_NEWUSER) !== 0,

@@ -1,5 +1,4 @@
 import { release } from 'node:os';
-import { getegid, geteuid } from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupManager, type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -12,20 +11,16 @@ import { planRdt, type RdtPlan } from '../rdt/plan-rdt.ts';
 import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
+import { type Launcher, thisProcess } from './launcher.ts';
+import { requireMappedOwners } from './mount-owners.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { type ChildPlan, planProcess, type ProcessInput } from './plan-process.ts';
 import { planRootfs } from './rootfs.ts';
-import { planTimeOffsets } from './time-namespace.ts';
-import { type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
+import { planTimeOffsets, requireSettableClocks } from './time-namespace.ts';
+import { canSetGroups, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planSysctls } from './sysctl.ts';
-
-/** Who launches from here. */
-export const thisProcess = (): Launcher => ({
-  uid: geteuid?.() ?? 0,
-  gid: getegid?.() ?? 0,
-});
 
 /** One launch, decided: pure data, nothing has been done yet. */
 export type LaunchPlan = ChildPlan & {
@@ -76,6 +71,8 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const idMaps = planIdMaps(spec, namespaces, launcher);
   const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
   const { joins } = namespaces;
+  const rootless = launcher.uid !== 0;
+  if (rootless) requireSettableClocks(namespaces, timeOffsets);
   const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
   const cgroup = planCgroup(spec, id, hierarchies, { manager: input.cgroupManager });
   if (cgroup !== undefined && hierarchies.length === 0) {
@@ -93,18 +90,22 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroup,
     cgroupNamespace: namespaces.cgroup,
   });
+  requireMappedOwners(mounts, idMaps);
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
   const linux = spec.linux ?? {};
   const hooks = planHooks(spec, id, bundle);
+  const { oomScoreAdj } = process;
+  const entrySetsOom = rootless && joinedBy === 'entry' && oomScoreAdj !== undefined;
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
     joins,
     joinedBy,
-    rootless: launcher.uid !== 0,
+    rootless,
     idMaps,
     // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
     undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
+    ...(entrySetsOom ? { entryOomScoreAdj: oomScoreAdj } : {}),
     cgroup,
     terminal: spec.process.terminal ?? false,
     bundle,
@@ -123,7 +124,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
               .filter(({ type }) => type !== 'pid')
               .map(({ flag, path }) => ({ flags: flag, name: path })),
       becomeRoot: namespaces.user !== undefined,
-      canSetGroups: idMaps?.writtenBy !== 'own',
+      canSetGroups: canSetGroups(spec, idMaps, launcher),
       timeOffsets,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
@@ -137,6 +138,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       maskedPaths: linux.maskedPaths ?? [],
       readonlyPaths: linux.readonlyPaths ?? [],
       sysctls: planSysctls(spec),
+      ...(entrySetsOom ? { oomScoreAdj: undefined } : {}),
       hooks: childHooks(hooks),
     },
   };

@@ -31,6 +31,8 @@ export type ChildPlan = {
   joinedBy: 'child' | 'entry';
   /** Closed to ptrace(2) from birth: others may be in its namespaces already. */
   undumpable: boolean;
+  /** `process.oomScoreAdj`, where the entry process sets it; see EntryRequest. */
+  entryOomScoreAdj?: number;
   terminal: boolean;
   /** Who gets the listener of the seccomp filter. */
   seccompAgent: SeccompAgent | undefined;

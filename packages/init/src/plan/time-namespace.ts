@@ -54,3 +54,24 @@ export function planTimeOffsets(
     })
     .join('');
 }
+
+/**
+ * For an unprivileged launcher. A child that is born in a user namespace that others are in already
+ * must not be dumpable, and the files in /proc of such a process are root's.
+ *
+ * @throws UnsupportedConfigError
+ */
+export function requireSettableClocks(
+  { user }: PlannedNamespaces,
+  timeOffsets: string | undefined,
+): void {
+  if (user !== 'joined' || timeOffsets === undefined || timeOffsets === '') return;
+  throw new UnsupportedConfigError(
+    'linux.timeOffsets',
+    'an unprivileged user cannot set clocks in a user namespace that is joined',
+    [],
+    {
+      hint: 'Make a user namespace instead of joining one, join a time namespace, or launch as root.',
+    },
+  );
+}

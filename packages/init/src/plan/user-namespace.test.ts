@@ -5,7 +5,7 @@ import type { OciIdMapping } from '../config/spec/namespaces.ts';
 import { stockSpec } from '../config/stock-spec.ts';
 import { InvalidConfigError } from '../errors.ts';
 import { planNamespaces } from './namespaces.ts';
-import { formatIdMap, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
+import { canSetGroups, formatIdMap, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 
 const root = { uid: 0, gid: 0 };
 const user = { uid: 1000, gid: 1000 };
@@ -86,13 +86,44 @@ describe('planIdMaps', () => {
       expect(() => plan(uid, gid)).toThrow(message);
     }
   });
+});
 
-  it('planIdMaps refuses additional groups where the kernel would', () => {
-    const withGroups = (spec: OciSpec): void => {
-      spec.process.user = { additionalGids: [5] };
-    };
-    expect(() => plan(own(1000), own(1000), user, withGroups)).toThrow(/additionalGids/);
-    expect(plan(range, range, user, withGroups)?.writtenBy).toBe('helpers');
+describe('canSetGroups', () => {
+  type Launcher = Parameters<typeof canSetGroups>[2];
+
+  function ask(
+    gids: OciIdMapping[] | undefined,
+    launcher: Launcher,
+    groups: number[] = [],
+  ): boolean {
+    const spec = stockSpec();
+    spec.process.user = { additionalGids: groups };
+    const idMaps =
+      gids === undefined
+        ? undefined
+        : plan(launcher.uid === 0 ? own(0) : own(launcher.uid), gids, launcher);
+    return canSetGroups(spec, idMaps, launcher);
+  }
+
+  it.each<[string, boolean, OciIdMapping[] | undefined, Launcher]>([
+    ['without a user namespace', true, undefined, root],
+    ['where root maps any group', true, own(0), root],
+    ['where the helpers map a range', true, range, user],
+    ['where only the own group is mapped', false, own(1000), user],
+    ['where the helpers map another group alone', true, own(1001), user],
+    ['in a namespace that forbids it', false, undefined, { ...root, canSetGroups: false }],
+    ['below a namespace that forbids it', false, own(0), { ...root, canSetGroups: false }],
+  ])('canSetGroups %s is %s', (_, can, gids, launcher) => {
+    expect(ask(gids, launcher)).toBe(can);
+    if (can) expect(ask(gids, launcher, [5])).toBe(true);
+    else expect(() => ask(gids, launcher, [5])).toThrow(/process\.user\.additionalGids: /);
+  });
+
+  it('canSetGroups knows that newgidmap forbids it where it maps the own group alone', () => {
+    const spec = stockSpec();
+    const idMaps = plan(range, own(1000), user);
+    expect(idMaps?.writtenBy).toBe('helpers');
+    expect(canSetGroups(spec, idMaps, user)).toBe(false);
   });
 });
 

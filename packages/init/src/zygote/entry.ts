@@ -11,6 +11,7 @@ import { type ChildFds, placeDescriptors } from '../child/child-fds.ts';
 import { enterNamespaces } from '../child/enter-namespaces.ts';
 import type { NamespaceToJoin } from '../config/init-config.ts';
 import { runChild } from '../child/run-child.ts';
+import { setOomScoreAdj } from '../child/write-proc-file.ts';
 import { describeFailure, type FailureReport } from '../child/step-failure.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import type { Fork, Forker } from './forker.ts';
@@ -26,6 +27,11 @@ export type EntryRequest = {
   /** In the order of `joinFds`. */
   joins: readonly NamespaceToJoin[];
   joinFds: readonly number[];
+  /**
+   * Inherited by the child, which cannot set it itself where an unprivileged user launches: in the
+   * namespaces that are joined it has to be undumpable, and its files in /proc are root's then.
+   */
+  oomScoreAdj?: number | undefined;
 };
 
 /** An entry under way. Both descriptors belong to whoever calls `takeEntryReport`. */
@@ -120,6 +126,8 @@ function runEntry(sys: Syscall, forker: Forker, request: EntryRequest, reportFd:
     const firstCgroup = 6 + console.length;
     const firstPreserved = firstCgroup + cgroup.length;
     const firstJoin = firstPreserved + preserved.length;
+    step = 'session';
+    if (request.oomScoreAdj !== undefined) setInheritedOomScoreAdj(sys, request.oomScoreAdj);
     step = 'namespaces';
     enterNamespaces(
       sys,
@@ -152,6 +160,14 @@ function runEntry(sys: Syscall, forker: Forker, request: EntryRequest, reportFd:
     }
     return sys.exit(1);
   }
+}
+
+/** Dumpable for this moment, in which it is still in the launcher's namespaces alone. */
+function setInheritedOomScoreAdj(sys: Syscall, value: number): void {
+  const dumpable = sys.isDumpable();
+  if (!dumpable) sys.setDumpable(true);
+  setOomScoreAdj(sys, value);
+  if (!dumpable) sys.setDumpable(false);
 }
 
 function send(socket: number, report: EntryReport, fds: readonly number[] = []): void {

@@ -100,7 +100,7 @@ class ZygoteLoop {
   }
 
   #fork(request: ForkRequestPacket, fds: readonly number[]): void {
-    const { token, cloneFlags, entry, undumpable } = request;
+    const { token, cloneFlags, entry, undumpable, oomScoreAdj } = request;
     const { child, cgroup, pidNamespace } = sortDescriptors(request.roles, fds);
     const sys = this.#sys;
     try {
@@ -121,6 +121,7 @@ class ZygoteLoop {
           child,
           joins: entry,
           joinFds: child.joins ?? [],
+          oomScoreAdj,
         }),
       );
       this.#entries.set(token, started);

@@ -65,6 +65,8 @@ export type ForkRequestPacket = {
   entry?: NamespaceToJoin[] | undefined;
   /** The child is closed to ptrace(2) from birth. Not where an unprivileged parent must write its id maps. */
   undumpable: boolean;
+  /** Written by the entry process, see EntryRequest. */
+  oomScoreAdj?: number | undefined;
 };
 export type ReapRequestPacket = { op: 'reap'; token: number };
 export type ZygoteRequest = ForkRequestPacket | ReapRequestPacket;
