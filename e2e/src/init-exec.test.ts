@@ -37,8 +37,8 @@ describe.skipIf(lacking !== '')(`exec${lacking}`, () => {
   type Container = {
     process: LaunchedProcess;
     spec: OciSpec;
-    config(process?: Partial<OciProcess>): ExecConfig;
-    run(script: string, process?: Partial<OciProcess>, options?: ExecOptions): Promise<Outcome>;
+    config: (process?: Partial<OciProcess>) => ExecConfig;
+    run: (script: string, process?: Partial<OciProcess>, options?: ExecOptions) => Promise<Outcome>;
   };
 
   /** A container whose first process waits; it is ended when `use` is done. */
@@ -383,7 +383,7 @@ describe.skipIf(lacking !== '')(`exec${lacking}`, () => {
           });
           const { stdout } = await run(
             `for p in /proc/[0-9]*; do grep -q NSpid $p/status 2>/dev/null || continue
-               case "$(tr '\\0' ' ' < $p/cmdline)" in *zygote*) echo found
+               case "$(tr '\\0' ' ' < $p/cmdline)" in *zygot[e].cjs*) echo found
                  for f in mem exe fd environ maps; do
                    if [ $f = fd ]; then ls $p/fd >/dev/null 2>&1 && echo "open $f"
                    elif [ $f = exe ]; then readlink $p/exe >/dev/null 2>&1 && echo "open $f"

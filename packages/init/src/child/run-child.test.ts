@@ -5,6 +5,7 @@ import type { Hierarchy } from '../cgroup/hierarchies.ts';
 import type { InitConfig } from '../config/init-config.ts';
 import type { OciSpec } from '../config/oci-spec.ts';
 import { stockSpec } from '../config/stock-spec.ts';
+import { planExec } from '../plan/plan-exec.ts';
 import { planLaunch } from '../plan/plan-launch.ts';
 import { createRecordingSyscall, RecordedExit, type RecordedCall } from '../syscall/recording.ts';
 import { type ChildFds, takeDescriptors } from './child-fds.ts';
@@ -14,9 +15,17 @@ import { stages } from './stages.ts';
 const hierarchies: Hierarchy[] = [
   { version: 2, controllers: '', mountpoint: '/sys/fs/cgroup', root: '/', ownPath: '/' },
 ];
-const fds: ChildFds = { stdin: 20, stdout: 21, stderr: 22, init: 23, sync: 24, console: 25 };
-const answers = (): Uint8Array[] => [
-  encodePacket({ type: 'procHooksDone', flags: 0 }),
+const fds: ChildFds = {
+  stdin: 20,
+  stdout: 21,
+  stderr: 22,
+  init: 23,
+  sync: 24,
+  console: 25,
+  joins: [26],
+};
+const answers = (entering = false): Uint8Array[] => [
+  ...(entering ? [] : [encodePacket({ type: 'procHooksDone', flags: 0 })]),
   encodePacket({ type: 'procRun', flags: 0 }),
 ];
 
@@ -57,7 +66,11 @@ function reportOf(calls: RecordedCall[]): Record<string, unknown> | undefined {
 
 /** The stage that each call of a run without failures belongs to. */
 function stagesOfCalls(config: InitConfig): { stage: string; name: string }[] {
-  const sys = createRecordingSyscall({ config: toBytes(config), packets: answers(), files });
+  const sys = createRecordingSyscall({
+    config: toBytes(config),
+    packets: answers(config.entering),
+    files,
+  });
   const owners: { stage: string; name: string }[] = [];
   const attribute = (stage: string): void => {
     for (const { name } of sys.calls.slice(owners.length)) owners.push({ stage, name });
@@ -69,6 +82,7 @@ function stagesOfCalls(config: InitConfig): { stage: string; name: string }[] {
   attribute('config');
   const state = { sys, config, fds: own, root: -1, enteredCwd: false };
   for (const stage of stages) {
+    if (config.entering && stage.alsoOnEntering !== true) continue;
     stage.run(state);
     attribute(stage.name);
   }
@@ -144,6 +158,25 @@ const everything: InitConfig = {
   ],
 };
 
+/** Of a process that enters a container with a user namespace. */
+function enteringConfig(): InitConfig {
+  const spec = stockSpec();
+  const { init } = planExec({
+    id: 'demo',
+    bundle: '/bundle',
+    container: { id: 'demo', spec, namespaces: 0x7e02_0000, canSetGroups: true },
+    process: {
+      args: ['sh'],
+      cwd: '/',
+      env: ['PATH=/usr/local/sbin'],
+      oomScoreAdj: 1,
+      execCPUAffinity: { initial: '0', final: '0-1' },
+    },
+    launcher: { uid: 0, gid: 0 },
+  });
+  return JSON.parse(JSON.stringify(init)) as InitConfig;
+}
+
 /** Stands for a compiled one. */
 const seccompFilter = 'BgAAAAAA/38=';
 
@@ -164,7 +197,7 @@ describe('runChild', () => {
     const config = configFor((spec) => void (spec.process.terminal = false));
     expect(outline(config)).toMatchInlineSnapshot(`
       "
-      descriptors: dupAbove ×6, dup3 ×6, closeRange
+      descriptors: dupAbove ×7, dup3 ×7, closeRange
       config: readAll, close
       session: setsid, umask
       user namespace: setDumpable
@@ -194,7 +227,7 @@ describe('runChild', () => {
   it('runChild makes the calls of a bundle with a terminal and a user in this order', () => {
     expect(outline(everything)).toMatchInlineSnapshot(`
       "
-      descriptors: dupAbove ×6, dup3 ×6, closeRange
+      descriptors: dupAbove ×7, dup3 ×7, closeRange
       config: readAll, close
       session: setsid, umask, openat2, writeAll, close
       user namespace: setDumpable
@@ -222,6 +255,26 @@ describe('runChild', () => {
       credentials: statx ×2, fchown, statx, fchown, dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, raiseAmbientCapability, setNoNewPrivileges
       startContainer: umask, getpid, memoryFile, pipe, spawn, close ×2, pidfdOpen, pollSpawned, waitSpawned, readAvailable, close ×2
       exec: getpid, openat2, statx, readStart, close, statx, access, umask, closeRange, resetSignals, execve
+      "
+    `);
+  });
+
+  it('runChild makes these calls for a process that enters a container', () => {
+    expect(outline(enteringConfig())).toMatchInlineSnapshot(`
+      "
+      descriptors: dupAbove ×7, dup3 ×7, closeRange
+      config: readAll, close
+      session: setsid, umask, openat2, writeAll, close
+      namespaces: setns
+      user namespace: setgroups, setresgid, setresuid, setDumpable
+      keyring: joinSessionKeyring
+      streams: statx, openat2, statx, dup3, close, statx ×2, setBlocking ×3
+      limits: prlimit
+      cpu affinity: schedSetaffinity
+      ready: sendPacket, receivePacket
+      working directory: chdir, getcwd
+      credentials: dropBoundingCapability ×61, setKeepCapabilities, setgroups, setresgid, setresuid, setKeepCapabilities, capset, clearAmbientCapabilities, setNoNewPrivileges
+      exec: openat2, statx, readStart, close, statx, access, umask, closeRange, resetSignals, execve
       "
     `);
   });
@@ -282,7 +335,10 @@ describe('runChild', () => {
     },
   );
 
+  const entering: InitConfig = enteringConfig();
+
   describe.each([
+    ['a container to enter', entering],
     ['the stock bundle', configFor((spec) => void (spec.process.terminal = false))],
     ['a terminal, a user and a bind', everything],
     ['a filter loaded early', filtered(false, false)],
@@ -311,7 +367,8 @@ describe('runChild', () => {
     it.each(owners.map(({ stage, name }, failAt) => [failAt, name, stage] as const))(
       'runChild survives or reports a failure of call %i, %s in %s',
       (failAt, name, stage) => {
-        const { calls, exitCode } = run({ config: toBytes(config), failAt });
+        const packets = answers(config.entering);
+        const { calls, exitCode } = run({ config: toBytes(config), packets, failAt });
         const report = reportOf(calls);
         if (report === undefined) {
           ok(dispensable.has(`${name} in ${stage}`));

@@ -74,7 +74,10 @@ export function planExec(input: ExecInput): ExecPlan {
       ...process,
       ...(entrySetsOom ? { oomScoreAdj: undefined } : {}),
       entering: true,
-      joins: joinedBy === 'entry' || own === 0 ? [] : [{ flags: own, name: containerName(id) }],
+      joins:
+        joinedBy === 'entry' || own === 0
+          ? []
+          : [{ flags: own, name: containerName(container.id) }],
       becomeRoot: (namespaces & CLONE_NEWUSER) !== 0,
       canSetGroups,
       cpus: affinity?.final,
