@@ -168,7 +168,7 @@ function enteringConfig(): InitConfig {
     process: {
       args: ['sh'],
       cwd: '/',
-      env: ['PATH=/usr/local/sbin'],
+      env: ['PATH=/usr/local/sbin:/bin'],
       oomScoreAdj: 1,
       execCPUAffinity: { initial: '0', final: '0-1' },
     },
