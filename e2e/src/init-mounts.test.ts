@@ -602,6 +602,7 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
         { destination: '/data/set', source: 'locked', options: ['rbind', 'rw', 'rnoexec'] },
         { destination: '/data/both', source: 'locked', options: ['rbind', 'suid', 'noexec'] },
         { destination: '/data/time', source: 'locked', options: ['rbind', 'noatime', 'noexec'] },
+        { destination: '/data/dir', source: 'locked', options: ['rbind', 'nodiratime', 'noexec'] },
       ];
       const spec = shellSpec(`echo x > /dev/null; ${mountinfo}`, (changed) => {
         writable(...binds)(changed);
@@ -619,6 +620,7 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
       expect(options('/data/set')).toBe('nodev,noexec,nosuid,relatime,ro');
       expect(options('/data/both')).toBe('nodev,noexec,nosuid,relatime,ro');
       expect(options('/data/time')).toBe('nodev,noexec,nosuid,relatime,ro');
+      expect(options('/data/dir')).toBe('nodev,noexec,nosuid,relatime,ro');
       expect(mountAt(stdout, '/dev/null')).toMatchObject({ root: '/null' });
     });
   });
