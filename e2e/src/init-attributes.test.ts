@@ -1,9 +1,11 @@
 // Attributes of the process and of the kernel, seen from inside; and what of the launching process,
 // or of the one that forks, must not be seen there.
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { launch, type LaunchError, startZygote, type Zygote } from '@pilotlight/init';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { launch, type LaunchError } from '@pilotlight/init';
 import { openFd, socketpair } from '@pilotlight/scm-rights';
 import { describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
@@ -361,12 +363,21 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
       expect(stdout).toBe(here);
     });
 
-    /** A zygote that was itself started by `command`, the last words of a shell script. */
-    async function zygoteUnder(command: string): Promise<Zygote> {
-      const node = join(bundle.path, 'node');
-      writeFileSync(node, `#!/bin/sh\n${command} ${process.execPath} "$@"\n`);
-      chmodSync(node, 0o755);
-      return startZygote({ nodePath: node });
+    /** What a program says that is launched by a process started with `command`, the last words of a shell script. */
+    async function launchedUnder(command: string, script: string, change?: Change) {
+      const program = join(bundle.path, 'launcher.mjs');
+      const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
+      const config = { id: newId(), spec: shellSpec(script, change), bundle: bundle.path };
+      writeFileSync(
+        program,
+        `import { launch } from ${JSON.stringify(library)};
+         const { stdout, exited } = await launch(${JSON.stringify(config)}, { stdio: ['ignore', 'pipe', 'inherit'] });
+         for await (const part of stdout) process.stdout.write(part);
+         await exited;`,
+      );
+      const shell = ['-c', `${command} "$0" "$1"`, process.execPath, program];
+      const { stdout } = await promisify(execFile)('sh', shell);
+      return stdout;
     }
 
     it.skipIf(!has('choom') || !has('ionice'))(
@@ -379,9 +390,7 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
           'ulimit -c 1000',
           'exec choom -n 50 -- nice -n 3 ionice -c 2 -n 1',
         ].join('; ');
-        const zygote = await zygoteUnder(settings);
-        const { stdout } = await runIn(bundle, inventory, unset, { zygote });
-        await zygote.close();
+        const stdout = await launchedUnder(settings, inventory, unset);
         const script = `${settings} ${join(bundle.rootfs, 'bin/busybox')} sh -c "$0"`;
         const there = execFileSync('sh', ['-c', script, inventory], {
           encoding: 'utf8',
@@ -395,28 +404,20 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
     it.skipIf(!has('taskset'))(
       'a launcher that is pinned to one CPU does not pin the program (needs taskset)',
       async () => {
-        const zygote = await zygoteUnder('exec taskset 1');
         const script = 'grep Cpus_allowed_list /proc/self/status';
-        const pinned = await runIn(bundle, script, undefined, { zygote });
-        const free = await runIn(bundle, script);
-        await zygote.close();
-        expect(pinned.stdout).toBe(free.stdout);
+        const pinned = await launchedUnder('exec taskset 1', script);
+        expect(pinned).toBe((await runIn(bundle, script)).stdout);
       },
     );
 
     it.skipIf(!has('setpriv'))(
       'capabilities that the launcher has inheritable or ambient do not reach the program (CVE-2022-29162) (needs setpriv)',
       async () => {
-        const zygote = await zygoteUnder(
+        const stdout = await launchedUnder(
           'exec setpriv --inh-caps +kill,+chown --ambient-caps +kill',
-        );
-        const { stdout } = await runIn(
-          bundle,
           'grep -E "^Cap(Inh|Amb)" /proc/self/status',
           (spec) => void (spec.process.user = { uid: 1000, gid: 1000 }),
-          { zygote },
         );
-        await zygote.close();
         expect(stdout.match(/0000000000000000/g)).toHaveLength(2);
       },
     );

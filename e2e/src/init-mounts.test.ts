@@ -602,6 +602,7 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
         { destination: '/data/set', source: 'locked', options: ['rbind', 'rw', 'rnoexec'] },
         { destination: '/data/both', source: 'locked', options: ['rbind', 'suid', 'noexec'] },
         { destination: '/data/time', source: 'locked', options: ['rbind', 'noatime', 'noexec'] },
+        { destination: '/data/dir', source: 'locked', options: ['rbind', 'nodiratime', 'noexec'] },
       ];
       const spec = shellSpec(`echo x > /dev/null; ${mountinfo}`, (changed) => {
         writable(...binds)(changed);
@@ -619,7 +620,75 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
       expect(options('/data/set')).toBe('nodev,noexec,nosuid,relatime,ro');
       expect(options('/data/both')).toBe('nodev,noexec,nosuid,relatime,ro');
       expect(options('/data/time')).toBe('nodev,noexec,nosuid,relatime,ro');
+      expect(options('/data/dir')).toBe('nodev,noexec,nosuid,relatime,ro');
       expect(mountAt(stdout, '/dev/null')).toMatchObject({ root: '/null' });
+    });
+  });
+
+  describe('with id mappings', () => {
+    const files = (): string => join(bundle.path, 'files');
+    const uidMappings = [{ containerID: 0, hostID: 1000, size: 1000 }];
+    const gidMappings = [{ containerID: 0, hostID: 2000, size: 1000 }];
+    const owner = 'stat -c %u:%g /data/files/file /data/files/below/file';
+    beforeAll(() => {
+      mkdirSync(join(files(), 'below'), { recursive: true });
+      writeFileSync(join(files(), 'file'), '');
+      execFileSync('mount', ['-t', 'tmpfs', 'below', join(files(), 'below')]);
+      writeFileSync(join(files(), 'below/file'), '');
+      bundle.keepWhatIsThere();
+    });
+    afterAll(() => {
+      execFileSync('umount', [join(files(), 'below')]);
+    });
+
+    it.each<[option: string, below: string]>([
+      ['idmap', '0:0'],
+      ['ridmap', '1000:2000'],
+    ])('launch shows other owners by uidMappings and gidMappings with %s', async (option, seen) => {
+      const mount: OciMount = {
+        destination: '/data/files',
+        source: 'files',
+        options: ['rbind', option],
+        uidMappings,
+        gidMappings,
+      };
+      const { stdout } = await runIn(bundle, owner, writable(mount));
+      expect(stdout).toBe(`1000:2000\n${seen}\n`);
+    });
+
+    it.each<[option: string, below: string]>([
+      ['idmap', '65534:65534'],
+      ['ridmap', '0:0'],
+    ])(
+      'launch gives a container with a user namespace what is its own with %s',
+      async (option, seen) => {
+        const change: Change = (spec) => {
+          const mount = { destination: '/data/files', source: 'files', options: ['rbind', option] };
+          writable(mount)(spec);
+          spec.linux!.namespaces!.push({ type: 'user' });
+          spec.linux!.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+          spec.linux!.gidMappings = [{ containerID: 0, hostID: 200_000, size: 65_536 }];
+        };
+        chmodSync(bundle.path, 0o755);
+        const { stdout } = await runIn(bundle, owner, change);
+        expect(stdout).toBe(`0:0\n${seen}\n`);
+      },
+    );
+
+    it('launch says which mount cannot map ids', async () => {
+      const mount: OciMount = {
+        destination: '/data/files',
+        source: '/proc/sys',
+        options: ['bind'],
+        uidMappings,
+        gidMappings,
+      };
+      expect(await failureOf(writable(mount))).toMatchObject({
+        step: 'mounts',
+        syscall: 'mount_setattr',
+        path: '/proc/sys',
+        hint: expect.stringContaining('must know id-mapped mounts'),
+      });
     });
   });
 

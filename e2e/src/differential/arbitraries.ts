@@ -1,11 +1,17 @@
 // What the generated configurations are made of: an entry for each group of fields.
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import {
+  type OciBlockIO,
   type OciCapabilitySets,
+  type OciDevice,
+  type OciMemory,
   type OciMount,
   type OciNamespaceType,
+  type OciRootfsPropagation,
+  type OciSeccompArg,
   type OciSpec,
+  type OciThrottleDevice,
   type SpecField,
   specFields,
   stockSpec,
@@ -213,6 +219,12 @@ const mount: fc.Arbitrary<OciMount> = fc.oneof(
       .map((lists) => lists.flat()),
   }),
   fc.record({
+    destination: fc.constantFrom('/etc', '/home'),
+    source: fc.constant('tmpfs'),
+    type: fc.constant('tmpfs'),
+    options: mountOptions.map((options) => ['tmpcopyup', ...options]),
+  }),
+  fc.record({
     destination: fc.constantFrom('/data/a', '/data/proc'),
     source: fc.constant('proc'),
     type: fc.constant('proc'),
@@ -233,10 +245,17 @@ const deviceRule = fc
   )
   .map((rule) => rule as { allow: boolean; type: 'b' | 'c'; access: string });
 
-const honouredValues = (field: string): string[] =>
-  specFields().flatMap((row) =>
-    row.field === field && row.status === 'honoured' && row.value !== undefined ? [row.value] : [],
-  );
+const isOfHost = ({ path, type, major, minor }: OciDevice): boolean =>
+  path === '/dev/fuse' && type !== 'b' && major === 10 && minor === 229;
+
+/** A whole disk of this machine, which throttling needs. */
+const disk = readdirSync('/sys/block')
+  .filter((name) => !/^(loop|ram|zram|sr)/.test(name))
+  .map((name) => readFileSync(`/sys/block/${name}/dev`, 'utf8').trim().split(':').map(Number))
+  .map(([major = 0, minor = 0]) => ({ major, minor }))[0];
+const throttle = (...rates: number[]): fc.Arbitrary<OciThrottleDevice[]> =>
+  fc.constantFrom(...rates).map((rate) => (disk === undefined ? [] : [{ ...disk, rate }]));
+const countsSwap = existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes');
 
 const linux = (spec: OciSpec): Record<string, unknown> => (spec.linux ??= {});
 const resources = (spec: OciSpec): Record<string, unknown> =>
@@ -480,31 +499,65 @@ const entries: readonly Entry[] = [
   }),
   entry({
     name: 'rootfsPropagation',
-    fields: ['linux.rootfsPropagation=private', 'linux.rootfsPropagation=slave'],
-    value: fc.constantFrom(...honouredValues('linux.rootfsPropagation')),
+    fields: ['linux.rootfsPropagation'],
+    value: fc.constantFrom<OciRootfsPropagation[]>(
+      'private',
+      'rprivate',
+      'slave',
+      'rslave',
+      'shared',
+      'rshared',
+      'unbindable',
+      'runbindable',
+    ),
     apply: (spec, value) => void (spec.linux!.rootfsPropagation = value),
   }),
 
-  // Drawn as soon as the table has them as honoured.
   entry({
     name: 'memory',
-    fields: ['limit', 'reservation', 'swap', 'swappiness'].map(
+    fields: ['limit', 'reservation', 'swap', 'swappiness', 'disableOOMKiller'].map(
       (name) => `linux.resources.memory.${name}`,
     ),
-    value: fc.record(
+    value: fc
+      .record<OciMemory>(
+        {
+          limit: fc.constantFrom(64 * megabyte, 256 * megabyte, -1),
+          reservation: fc.constantFrom(32 * megabyte, -1),
+          swap: fc.constantFrom(256 * megabyte, 512 * megabyte, -1),
+          swappiness: fc.constantFrom(0, 60, 100),
+          disableOOMKiller: fc.boolean(),
+        },
+        { requiredKeys: [] },
+      )
+      // With swap is never less than without.
+      .map(({ swap, ...memory }) =>
+        countsSwap && swap !== undefined && Number(memory.limit ?? -1) > 0
+          ? { ...memory, swap }
+          : memory,
+      ),
+    apply: (spec, value) => void (resources(spec)['memory'] = value),
+  }),
+  entry({
+    name: 'blockIO',
+    fields: ['throttleReadBpsDevice', 'throttleWriteIOPSDevice'].map(
+      (name) => `linux.resources.blockIO.${name}[].rate`,
+    ),
+    value: fc.record<OciBlockIO>(
       {
-        limit: fc.constantFrom(64 * megabyte, 256 * megabyte, -1),
-        reservation: fc.constantFrom(32 * megabyte, -1),
-        swappiness: fc.constantFrom(0, 60, 100),
+        throttleReadBpsDevice: throttle(10 * megabyte, 0),
+        throttleWriteBpsDevice: throttle(10 * megabyte),
+        throttleReadIOPSDevice: throttle(1000),
+        throttleWriteIOPSDevice: throttle(500, 0),
       },
       { requiredKeys: [] },
     ),
-    apply: (spec, value) => void (resources(spec)['memory'] = value),
+    apply: (spec, value) => void (resources(spec)['blockIO'] = value),
   }),
   entry({
     name: 'pids',
     fields: ['linux.resources.pids.limit'],
-    value: fc.constantFrom(50, 1000, -1, 0),
+    // Not 0, which both take for no limit: 1.3 of the specification has it as one.
+    value: fc.constantFrom(50, 1000, -1),
     apply: (spec, limit) => void (resources(spec)['pids'] = { limit }),
   }),
   entry({
@@ -611,6 +664,12 @@ const entries: readonly Entry[] = [
                 ),
                 action: fc.constantFrom('SCMP_ACT_ERRNO', 'SCMP_ACT_ALLOW', 'SCMP_ACT_LOG'),
                 errnoRet: fc.constantFrom(1, 13, 38, 99),
+                // Of mkdir, the mode.
+                args: fc.constantFrom<OciSeccompArg[][]>(
+                  [{ index: 1, value: 0o777, op: 'SCMP_CMP_EQ' }],
+                  [{ index: 1, value: 0o777, op: 'SCMP_CMP_LT' }],
+                  [{ index: 1, value: 0o1000, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
+                ),
               },
               { requiredKeys: ['names', 'action'] },
             )
@@ -650,6 +709,8 @@ const entries: readonly Entry[] = [
       spec.linux!.namespaces!.push({ type: 'user' });
       linux(spec)['uidMappings'] = [...mappings];
       linux(spec)['gidMappings'] = [...mappings];
+      // There the nodes of the host are bound: the references take whatever has the name.
+      spec.linux!.devices = spec.linux!.devices?.filter(isOfHost);
     },
   }),
 ];

@@ -84,7 +84,7 @@ type Deliberate = {
     }
   | {
       /** What of each line is compared. */
-      alike: (line: string) => string;
+      alike: (line: string, spec: OciSpec) => string;
     }
 );
 
@@ -129,6 +129,13 @@ export const deliberate: readonly Deliberate[] = [
     differs: (line, spec) => readonly(spec).some((path) => isBelow(line, path)),
   })),
   {
+    runtime: 'runc',
+    section: 'mountinfo',
+    why: 'config-linux.md, rootfsPropagation: "shared" makes the root shared; under runc 1.1 it is private',
+    alike: (line, { linux }) =>
+      linux?.rootfsPropagation?.endsWith('shared') === true ? line.replace(/ shared$/, '') : line,
+  },
+  {
     runtime: 'crun',
     section: 'mountinfo',
     why: "config-linux.md does not say how a path is masked or made read-only: crun takes the host's /dev/null, and drops nosuid, nodev and noexec",
@@ -166,6 +173,16 @@ export const deliberate: readonly Deliberate[] = [
   })),
   {
     runtime: 'crun',
+    section: 'paths',
+    why: 'crun copies what a tmpfs covers, but not the mode of the directory',
+    differs: (line, { mounts }) =>
+      mounts?.some(
+        ({ destination, options }) =>
+          options?.includes('tmpcopyup') === true && isOf(line, destination),
+      ) === true,
+  },
+  {
+    runtime: 'crun',
     section: 'devices',
     why: 'crun links /dev/core, which runtime-linux.md, "Dev symbolic links", does not have, and gives the /dev/null on a stream to the user, for all who use it',
     differs: (line) => isOf(line, '/dev/core') || line === '/proc/kcore' || isOf(line, '/dev/null'),
@@ -196,6 +213,11 @@ export const refusals: readonly { runtime: Runtime['name']; said: RegExp; why: s
     runtime: 'runc',
     said: /cannot punch hole in existing wildcard rule/,
     why: 'runc takes no rule that denies a part of what an earlier one allows',
+  },
+  {
+    runtime: 'runc',
+    said: /mount \S+rootfs:\S+rootfs, flags: 0x5000: invalid argument/,
+    why: 'runc makes the root unbindable first, and cannot bind it then',
   },
   {
     runtime: 'crun',
@@ -231,7 +253,7 @@ export function withoutDeliberate(
     if (lines === undefined || (whose !== 'both' && whose !== runtime)) continue;
     result[section] =
       'alike' in difference
-        ? lines.map((line) => difference.alike(line)).toSorted()
+        ? lines.map((line) => difference.alike(line, spec)).toSorted()
         : lines.filter((line) => !difference.differs(line, spec));
   }
   return result;

@@ -29,13 +29,13 @@ section network; ip -o addr; ip route; cat /proc/sys/net/ipv4/ip_forward /proc/s
 section sysctls; for s in kernel/shmmax kernel/shmall kernel/shmmni kernel/msgmax kernel/msgmnb kernel/msgmni kernel/sem kernel/shm_rmid_forced fs/mqueue/msg_max fs/mqueue/queues_max; do echo "$s $(cat /proc/sys/$s 2>&1)"; done
 section devices; find /dev ! -path '/dev/pts/[0-9]*' | sort | while read f; do stat -c '%n %F %a %u:%g %t:%T' "$f"; [ -L "$f" ] && readlink "$f"; done
 section opened; for f in null zero full random urandom tty kmsg fuse net/tun; do [ -e /dev/$f ] && { head -c1 /dev/$f | wc -c; echo > /dev/$f; } 2>&1 | sed "s|^|$f |"; done
-section paths; for f in / /bin /data /proc /sys /tmp /etc /dev/shm /dev/mqueue /dev/pts /sys/fs/cgroup /data/* /made* /proc/sys /proc/kcore /proc/acpi /proc/keys /proc/timer_list /proc/irq /proc/bus /sys/firmware; do [ -e "$f" ] && stat -c '%n %F %a %u:%g' "$f"; done
+section paths; for f in / /bin /data /proc /sys /tmp /etc /etc/* /home /home/* /dev/shm /dev/mqueue /dev/pts /sys/fs/cgroup /data/* /made* /proc/sys /proc/kcore /proc/acpi /proc/keys /proc/timer_list /proc/irq /proc/bus /sys/firmware; do [ -e "$f" ] && stat -c '%n %F %a %u:%g' "$f"; done
 section read; for f in /proc/kcore /proc/keys /proc/timer_list /proc/latency_stats /proc/sched_debug /data/file; do [ -e $f ] && echo "$f $(head -c1 $f 2>&1 | wc -c)"; done; ls -A /proc/acpi /proc/scsi /sys/firmware /data 2>&1
 section write; for f in / /dev /dev/shm /tmp /data /data/* /proc/sys/kernel /sys /proc/irq; do [ -d $f ] && { touch $f/x-probe 2>&1 && rm $f/x-probe && echo "$f written"; }; done; for f in /proc/sys/kernel/shmmax /proc/sysrq-trigger /proc/self/oom_score_adj; do true 2>&1 >> $f && echo "$f opened"; done
 section rights; chroot / true 2>&1; mknod /tmp/x-null c 1 3 2>&1 && rm /tmp/x-null; mknod /dev/shm/x-null c 1 3 2>&1 && { : > /dev/shm/x-null; rm /dev/shm/x-null; } 2>&1; chown 1:1 /dev/shm 2>&1; nice -n -5 true 2>&1; mkdir /tmp/x-dir 2>&1 && rmdir /tmp/x-dir; ping -c1 -w1 127.0.0.1 >&- 2>&-; echo ping $?; unshare -U true 2>&1
-section resources; for c in memory/memory.limit_in_bytes memory/memory.soft_limit_in_bytes memory/memory.memsw.limit_in_bytes memory/memory.swappiness memory/memory.oom_control pids/pids.max cpu/cpu.shares cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpuset/cpuset.cpus cpuset/cpuset.mems blkio/blkio.weight blkio/blkio.throttle.read_bps_device blkio/blkio.throttle.write_iops_device freezer/freezer.state; do [ -e /sys/fs/cgroup/$c ] && sed "s|^|$c |" /sys/fs/cgroup/$c; done; sort /sys/fs/cgroup/devices/devices.list 2>&1
+section resources; for c in memory/memory.limit_in_bytes memory/memory.soft_limit_in_bytes memory/memory.memsw.limit_in_bytes memory/memory.swappiness memory/memory.oom_control pids/pids.max cpu/cpu.shares cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpuset/cpuset.cpus cpuset/cpuset.mems blkio/blkio.weight blkio/blkio.throttle.read_bps_device blkio/blkio.throttle.write_bps_device blkio/blkio.throttle.read_iops_device blkio/blkio.throttle.write_iops_device freezer/freezer.state; do [ -e /sys/fs/cgroup/$c ] && sed "s|^|$c |" /sys/fs/cgroup/$c; done; sort /sys/fs/cgroup/devices/devices.list 2>&1
 section mountinfo; cat $self/mountinfo
-section end
+section last
 ${ending}
 `;
 

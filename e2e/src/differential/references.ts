@@ -111,7 +111,9 @@ function reference(
       prepareBundle(bundle);
       writeFileSync(join(bundle.path, 'config.json'), toJson(spec));
       const [program, args] = command(['--root', state, 'run', '--bundle', bundle.path, id]);
-      const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      // Never the host's /dev/null: crun gives what is on its streams to the container's user.
+      const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+      child.stdin.end();
       const closed = once(child, 'close') as Promise<[number | null, string | null]>;
       const [stdout, said] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
       const [code, signal] = await closed;
@@ -119,18 +121,18 @@ function reference(
       // runc and crun say 128 + n for a signal, and so do shells: the two cannot be told apart.
       const end = code === null ? `killed by ${signal}` : `exited ${code}`;
       // crun leaves the cgroups of a container that it could not start.
-      if (seen === undefined) await removeCgroup(cgroupsOf(id));
+      if (seen === undefined) await removeCgroup(cgroupsOf(spec.linux?.cgroupsPath ?? id));
       return { end: seen === undefined ? 'failed' : end, seen, said, id };
     },
     leftovers: () => (existsSync(state) ? readdirSync(state) : []),
   };
 }
 
-/** Where a reference may have put a container of the default path. */
-const cgroupsOf = (id: string): string[] =>
+/** Where a reference may have put a container. */
+const cgroupsOf = (path: string): string[] =>
   readHierarchies().flatMap(({ mountpoint, ownPath }) => [
-    join(mountpoint, id),
-    join(mountpoint, ownPath, id),
+    join(mountpoint, path),
+    join(mountpoint, ownPath, path),
   ]);
 
 const toJson = (spec: OciSpec): string =>

@@ -289,6 +289,24 @@ describe('runChild', () => {
     ]);
   });
 
+  it.each<[when: string, seccomp: boolean, noNewPrivileges: boolean, next: string]>([
+    ['directly before the program', false, true, 'execve'],
+    ['before a filter that is loaded late', true, true, 'setSeccompFilter'],
+    ['before a filter that is loaded early', true, false, 'setSeccompFilter'],
+  ])(
+    'runChild limits its memory %s, so that no garbage collection can run out of it before',
+    (_, seccomp, noNewPrivileges, next) => {
+      const { rlimits, ...config } = filtered(noNewPrivileges, false);
+      const data = { type: 'RLIMIT_DATA', resource: 2, soft: '7', hard: '7' };
+      const limited = { ...config, rlimits: [...rlimits, data] };
+      if (!seccomp) limited.seccomp = undefined;
+      const { calls } = run({ config: toBytes(limited) });
+      const last = calls.findLastIndex(({ name }) => name === 'prlimit');
+      expect(calls[last]?.args).toEqual([2, 7n, 7n]);
+      expect(calls[last + 1]?.name).toBe(next);
+    },
+  );
+
   it('runChild loads a filter before the user changes, where new privileges are possible', () => {
     const lines = outline(filtered(false, false)).split('\n');
     const index = lines.findIndex((line) => line.startsWith('seccomp: '));

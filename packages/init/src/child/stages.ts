@@ -15,6 +15,7 @@ import { dropGroups } from './drop-groups.ts';
 import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
 import { runHooks } from './hooks.ts';
+import { setLimits, setMemoryLimits } from './limits.ts';
 import { setUpNetDevices } from './net-devices.ts';
 import { findProgram } from './program.ts';
 import { makeDevices } from './rootfs/make-devices.ts';
@@ -244,13 +245,7 @@ export const stages: readonly Stage[] = [
     // While CAP_SYS_RESOURCE is there to raise hard limits.
     name: 'limits',
     alsoOnEntering: true,
-    run({ sys, config }) {
-      for (const { type, resource, soft, hard } of config.rlimits) {
-        attempting(`set ${type}`, { hint: limitHint }, () =>
-          sys.prlimit(resource, BigInt(soft), BigInt(hard)),
-        );
-      }
-    },
+    run: ({ sys, config }) => setLimits(sys, config.rlimits),
   },
   {
     // The parent has put this process into its cgroup, which bounds what can be asked for.
@@ -284,6 +279,8 @@ export const stages: readonly Stage[] = [
     alsoOnEntering: true,
     run({ sys, config, fds }) {
       if (config.seccomp === undefined || config.noNewPrivileges) return;
+      // The filter may keep them from being set later.
+      setMemoryLimits(sys, config.rlimits);
       loadSeccompFilter(sys, fds.sync, config.seccomp);
     },
   },
@@ -316,8 +313,9 @@ export const stages: readonly Stage[] = [
   {
     // Last before the program: as its user, with its limits and its capabilities, as runc does.
     name: 'startContainer',
-    run({ sys, fds, config: { hooks, umask } }) {
+    run({ sys, fds, config: { hooks, umask, rlimits, seccomp, noNewPrivileges } }) {
       if (hooks === undefined || hooks.startContainer.length === 0) return;
+      if (seccomp === undefined || noNewPrivileges) setMemoryLimits(sys, rlimits);
       sys.umask(umask);
       const state = ociState(hooks.state, 'created', sys.getpid());
       runHooks(sys, hooks.startContainer, state, fds.sync);
@@ -336,8 +334,11 @@ export const stages: readonly Stage[] = [
       sys.closeRange(firstOfOurs, CLOSE_RANGE_CLOEXEC);
       for (let fd = 3; fd < firstOfOurs; fd++) sys.setCloseOnExec(fd, false);
       const run = sys.preparedExecve(program, config.args, env);
-      // Last of all: from here on a signal ends the process.
+      // Last of all: from here on a signal ends the process, and it may get no more memory.
       sys.resetSignals();
+      if (config.seccomp === undefined || config.noNewPrivileges) {
+        setMemoryLimits(sys, config.rlimits);
+      }
       // With no_new_privs any process may load a filter, so nothing but execve(2) has to pass it.
       if (config.seccomp !== undefined && config.noNewPrivileges) {
         loadSeccompFilter(sys, fds.sync, config.seccomp);
@@ -356,12 +357,6 @@ function timeHint({ code }: SyscallError): string | undefined {
 }
 /** For hooks that run before the program's own is set. */
 const hookUmask = 0o022;
-
-function limitHint({ code }: SyscallError): string | undefined {
-  return code === 'EPERM'
-    ? 'Raising a hard limit needs CAP_SYS_RESOURCE, and open files are bounded by /proc/sys/fs/nr_open; see setrlimit(2).'
-    : undefined;
-}
 
 function execHint({ code }: SyscallError, filtered: boolean): string | undefined {
   if (filtered && (code === 'EPERM' || code === 'ENOSYS')) {

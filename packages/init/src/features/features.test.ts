@@ -36,13 +36,11 @@ describe('features', () => {
     ]);
   });
 
-  it('features promises everything but systemd where everything is honoured', () => {
+  it('features promises everything where everything is honoured', () => {
     const everything = featuresOf(all(honoured('x', 'y')));
     expect(everything.hooks).toHaveLength(6);
     expect(everything.linux.namespaces).toHaveLength(8);
-    const { systemd, systemdUser, ...cgroup } = everything.linux.cgroup;
-    expect([systemd, systemdUser]).toEqual([false, false]);
-    expect(Object.values(cgroup)).toEqual([true, true, true]);
+    expect(Object.values(everything.linux.cgroup)).toEqual([true, true, true, true, true]);
     const { linux } = everything;
     for (const { enabled } of [
       linux.seccomp,
@@ -89,9 +87,9 @@ describe('features', () => {
   });
 
   it('features names every mount option of the specification that a launch knows', () => {
-    // config.md, "Linux mount options", without "remount", which changes no new mount.
+    // config.md, "Linux mount options".
     const specified =
-      'async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap';
+      'async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap';
     const { mountOptions } = features();
     const unnamed = specified
       .split(' ')

@@ -2,16 +2,18 @@ import type { SpecField } from '../config/fields/spec-field.ts';
 import { specFields, specVersion } from '../config/fields/spec-fields.ts';
 import type { OciNamespaceType } from '../config/spec/namespaces.ts';
 import { capabilityNames } from '../plan/capabilities.ts';
+import { memoryPolicyFlags, memoryPolicyModes } from '../plan/memory-policy.ts';
 import { mountOptionNames } from '../plan/mount-options.ts';
-import { memoryPolicyFeatures } from './memory-policy-features.ts';
 import type { OciFeatures } from './oci-features.ts';
-import { seccompFeatures } from './seccomp-features.ts';
+import { knownSeccomp } from './known-seccomp.ts';
 
 /**
  * What launches support, as the features structure of the OCI runtime specification 1.3.
  *
  * It says what this package can do, not what the host has, and comes from the table of fields
- * (docs/config.md): what is not honoured there is not promised here.
+ * (docs/config.md): what is not honoured there is not promised here. Nothing is loaded for it:
+ * what of `linux.seccomp` this host's libseccomp and kernel know, `supportedFlags` among it, is what
+ * `seccompFeatures` asks them.
  */
 export function features(): OciFeatures {
   return featuresOf(specFields());
@@ -42,14 +44,16 @@ export function featuresOf(fields: readonly SpecField[]): OciFeatures {
       cgroup: {
         v1: has('linux.cgroupsPath'),
         v2: has('linux.cgroupsPath'),
-        systemd: false,
-        systemdUser: false,
+        systemd: has('linux.cgroupsPath'),
+        systemdUser: has('linux.cgroupsPath'),
         rdma: has('linux.resources.rdma'),
       },
-      seccomp: seccompFeatures(has('linux.seccomp.defaultAction')),
+      seccomp: knownSeccomp(has('linux.seccomp')),
       apparmor: { enabled: has('process.apparmorProfile') },
       selinux: { enabled: has('process.selinuxLabel') && has('linux.mountLabel') },
-      memoryPolicy: memoryPolicyFeatures(has('linux.memoryPolicy')),
+      memoryPolicy: has('linux.memoryPolicy')
+        ? { modes: memoryPolicyModes(), flags: memoryPolicyFlags() }
+        : { modes: [], flags: [] },
       intelRdt: {
         enabled:
           has('linux.intelRdt.closID') &&

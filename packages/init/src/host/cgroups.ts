@@ -1,7 +1,7 @@
 import type { Probe } from './host-failure.ts';
 import type { Host } from './host.ts';
 
-/** Cgroups that cannot be written, or are of both versions at once. */
+/** Cgroups that cannot be written, or a version 2 without the controllers, which version 1 has. */
 export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   if (!step.includes('cgroup') || errnoCode === undefined) return undefined;
   if (errnoCode === 'EROFS') {
@@ -10,7 +10,9 @@ export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   }
   if (!['ENOENT', 'EOPNOTSUPP', 'EINVAL', 'EBUSY'].includes(errnoCode)) return undefined;
   const mountinfo = host.read('/proc/self/mountinfo') ?? '';
-  if (!/ - cgroup2 /.test(mountinfo)) return undefined;
+  // Only what was looked for in version 2 is missing there for this reason.
+  const unified = mountinfo.split('\n').find((line) => line.includes(' - cgroup2 '));
+  if (path?.startsWith(`${unified?.split(' ')[4]}/`) !== true) return undefined;
   // The super block's options name the controllers of a v1 hierarchy.
   const controllers = [...mountinfo.matchAll(/ - cgroup \S+ (\S+)/g)].flatMap(([, options = '']) =>
     options.split(',').filter((option) => option !== 'rw' && option !== 'ro'),

@@ -133,7 +133,12 @@ describe('hintFromHost', () => {
     ],
     [
       'hybrid cgroups',
-      { step: 'cgroup', syscall: 'write', errnoCode: 'ENOENT' },
+      {
+        step: 'cgroup',
+        syscall: 'write',
+        errnoCode: 'ENOENT',
+        path: '/sys/fs/cgroup/unified/x/memory.max',
+      },
       { files: hybrid },
       /hybrid cgroups: memory are in/,
     ],
@@ -216,6 +221,16 @@ describe('hintFromHost', () => {
       'a limit of another resource',
       { syscall: 'prlimit', errnoCode: 'EPERM', message: 'set RLIMIT_CORE' },
       { files: { '/proc/sys/fs/nr_open': '1' } },
+    ],
+    [
+      'a file of a v1 hierarchy on a hybrid host',
+      { step: 'cgroup', errnoCode: 'ENOENT', path: '/sys/fs/cgroup/memory/x/memory.max' },
+      { files: hybrid },
+    ],
+    [
+      'the socket of a bus on a hybrid host',
+      { step: 'cgroup', errnoCode: 'ENOENT', path: '/run/dbus/system_bus_socket' },
+      { files: hybrid },
     ],
     [
       'a host that tells nothing',

@@ -31,6 +31,10 @@ const flagBits: Readonly<Record<OciMemoryPolicyFlag, number>> = {
   MPOL_F_STATIC_NODES: 1 << 15,
 };
 
+/** Names of linux.memoryPolicy's modes and flags, for set_mempolicy(2). */
+export const memoryPolicyModes = (): string[] => Object.keys(modes);
+export const memoryPolicyFlags = (): string[] => Object.keys(flagBits);
+
 /** @throws InvalidConfigError for nodes where the mode has none, or none where it needs some */
 export function planMemoryPolicy(
   policy: OciMemoryPolicy | undefined,

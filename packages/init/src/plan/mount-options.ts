@@ -137,6 +137,10 @@ export function mountOptionNames(): string[] {
   return [
     'bind',
     'rbind',
+    'remount',
+    'tmpcopyup',
+    'idmap',
+    'ridmap',
     ...attributeOptions.keys(),
     ...[...attributeOptions.keys()].map((name) => `r${name}`),
     ...propagationOptions.keys(),

@@ -21,8 +21,11 @@ const resources: Readonly<Record<string, number>> = {
   RLIMIT_RTTIME: 15,
 };
 
+export const RLIMIT_DATA = 2;
+export const RLIMIT_STACK = 3;
 export const RLIMIT_CORE = 4;
 export const RLIMIT_NOFILE = 7;
+export const RLIMIT_AS = 9;
 
 /** One limit; the values are decimal text, because JSON numbers cannot carry RLIM_INFINITY. */
 export type PlannedRlimit = { type: string; resource: number; soft: string; hard: string };

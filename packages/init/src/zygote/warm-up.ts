@@ -108,7 +108,10 @@ const sampleConfig: InitConfig = {
     personality: 0,
     memoryPolicy: { name: 'MPOL_BIND', mode: 2, nodes: [[0, 1]] },
   },
-  rlimits: [{ type: 'RLIMIT_NOFILE', resource: 7, soft: '1', hard: '1' }],
+  rlimits: [
+    { type: 'RLIMIT_NOFILE', resource: 7, soft: '1', hard: '1' },
+    { type: 'RLIMIT_AS', resource: 9, soft: '1', hard: '1' },
+  ],
   oomScoreAdj: 0,
   umask: 0o22,
   noNewPrivileges: true,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   MOUNT_ATTR__ATIME,
   MOUNT_ATTR_NOATIME,
+  MOUNT_ATTR_NODIRATIME,
   MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_RDONLY,
 } from '../../plan/mount-options.ts';
@@ -20,7 +21,8 @@ function locked(errno = EPERM): { sys: Syscall; asked: MountAttributes[] } {
     ...createRecordingSyscall(),
     mountSetattr(_, path, _flags, attributes) {
       asked.push(attributes);
-      if (attributes.clear !== 0) throw syscallError(errno, 'mount_setattr', path);
+      const isLocked = attributes.clear !== 0 || (attributes.set & MOUNT_ATTR_NODIRATIME) !== 0;
+      if (isLocked) throw syscallError(errno, 'mount_setattr', path);
     },
   };
   return { sys, asked };
@@ -38,6 +40,8 @@ describe('changeAttributes', () => {
     ['sets as well', MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, [MOUNT_ATTR_RDONLY]],
     // The access time cannot be set without its field being cleared.
     ['sets the access time', MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, []],
+    ['sets nodiratime', MOUNT_ATTR_NODIRATIME, 0, []],
+    ['sets nodiratime as well', MOUNT_ATTR_NODIRATIME | 1, 0, [MOUNT_ATTR_RDONLY]],
     ['sets both', MOUNT_ATTR_NOATIME | 1, MOUNT_ATTR__ATIME, [MOUNT_ATTR_RDONLY]],
   ])('changeAttributes keeps what is locked when it %s', (_, set, clear, kept) => {
     const { sys, asked } = locked();

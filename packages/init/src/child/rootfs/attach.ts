@@ -2,6 +2,7 @@ import { isSyscallError } from '@pilotlight/scm-rights';
 import {
   type AttributeChange,
   MOUNT_ATTR__ATIME,
+  MOUNT_ATTR_NODIRATIME,
   type PropagationChange,
 } from '../../plan/mount-options.ts';
 import { AT_EMPTY_PATH, AT_RECURSIVE } from '../../syscall/constants.ts';
@@ -35,9 +36,12 @@ export function changePropagation(
   }
 }
 
+const accessTimes = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+
 /**
  * Sets and clears attributes of a mount. What a more privileged user namespace has locked cannot
- * be cleared (EPERM, mount_namespaces(7)): it stays, and the mount becomes stricter than asked.
+ * be cleared (EPERM, mount_namespaces(7)): it stays, and the mount becomes stricter than asked. Times
+ * of access that are locked can neither be set nor cleared.
  */
 export function changeAttributes(
   sys: Syscall,
@@ -50,8 +54,8 @@ export function changeAttributes(
   try {
     sys.mountSetattr(mount, '', flags, { set, clear, propagation: 0 });
   } catch (error) {
-    if (clear === 0 || !isSyscallError(error, 'EPERM')) throw error;
-    const settable = set & ~MOUNT_ATTR__ATIME;
+    const settable = set & ~accessTimes;
+    if ((clear === 0 && settable === set) || !isSyscallError(error, 'EPERM')) throw error;
     if (settable !== 0)
       sys.mountSetattr(mount, '', flags, { set: settable, clear: 0, propagation: 0 });
   }

@@ -1,26 +1,25 @@
-import { honoured, later, refused, rows, type SpecField } from './spec-field.ts';
+import { honoured, rows, type SpecField } from './spec-field.ts';
 
-const beside = 'e2e/src/init-runc.test.ts';
-const namespaces = honoured('src/plan/namespaces.ts', beside);
-const userNamespace = refused('a user namespace cannot be made by this version');
-const timeNamespace = refused('a time namespace cannot be made by this version');
-const joinedNamespaces = refused('joining an existing namespace is not possible yet');
-const idMappings = refused(later);
-const timeOffsets = refused(later);
-const devices = refused(later);
-const netDevices = refused(later);
-const sysctl = refused(later);
-const propagation = honoured(
-  'src/child/rootfs/prepare-root.ts',
-  'packages/init/src/config/refuse-unsupported.test.ts',
+const namespacesTest = 'e2e/src/init-namespaces.test.ts';
+const namespaces = honoured('src/plan/namespaces.ts', namespacesTest);
+const timeNamespace = honoured('src/plan/time-namespace.ts', namespacesTest, 'Linux 6.1');
+const joinedNamespaces = honoured('src/parent/open-namespaces.ts', namespacesTest);
+const idMappings = honoured('src/parent/write-id-maps.ts', namespacesTest);
+const mountsTest = 'e2e/src/init-mounts.test.ts';
+const devices = honoured('src/child/rootfs/make-devices.ts', mountsTest);
+const netDevices = honoured('src/parent/net-devices.ts', 'e2e/src/init-net-devices.test.ts');
+const attributes = 'e2e/src/init-attributes.test.ts';
+const sysctl = honoured('src/plan/sysctl.ts', attributes);
+const propagation = honoured('src/child/rootfs/prepare-root.ts', mountsTest);
+const labels = 'packages/init/src/lsm/labels.test.ts';
+const mountLabel = honoured('src/lsm/plan-labels.ts', labels, 'a kernel that runs SELinux');
+const intelRdt = honoured(
+  'src/rdt/plan-rdt.ts',
+  'packages/init/src/rdt/rdt.test.ts',
+  'resctrl mounted, and a processor with what is asked for',
 );
-const otherPropagation = refused(
-  'only private, rprivate, slave, rslave can be given to the root yet',
-);
-const mountLabel = refused(later);
-const intelRdt = refused(later);
-const memoryPolicy = refused(later);
-const personality = refused(later);
+const memoryPolicy = honoured('src/plan/memory-policy.ts', attributes, 'CONFIG_NUMA');
+const personality = honoured('src/plan/scheduling.ts', attributes);
 
 /** `linux` without its resources and its seccomp filter. */
 export const linuxFields = (): SpecField[] => [
@@ -32,9 +31,9 @@ export const linuxFields = (): SpecField[] => [
       'linux.namespaces[].type=ipc',
       'linux.namespaces[].type=uts',
       'linux.namespaces[].type=cgroup',
+      'linux.namespaces[].type=user',
     ],
   }),
-  ...rows(userNamespace, { '1.0.0': ['linux.namespaces[].type=user'] }),
   ...rows(timeNamespace, { '1.1.0': ['linux.namespaces[].type=time'] }),
   ...rows(joinedNamespaces, { '1.0.0': ['linux.namespaces[].path'] }),
   ...rows(idMappings, {
@@ -47,7 +46,7 @@ export const linuxFields = (): SpecField[] => [
       'linux.gidMappings[].size',
     ],
   }),
-  ...rows(timeOffsets, {
+  ...rows(timeNamespace, {
     '1.1.0': [
       'linux.timeOffsets.monotonic.secs',
       'linux.timeOffsets.monotonic.nanosecs',
@@ -80,12 +79,14 @@ export const linuxFields = (): SpecField[] => [
   }),
   ...rows(sysctl, { '1.0.0': ['linux.sysctl'] }),
   ...rows(propagation, {
-    '1.0.0': ['linux.rootfsPropagation=private', 'linux.rootfsPropagation=slave'],
+    '1.0.0': [
+      'linux.rootfsPropagation=private',
+      'linux.rootfsPropagation=slave',
+      'linux.rootfsPropagation=shared',
+      'linux.rootfsPropagation=unbindable',
+    ],
   }),
-  ...rows(otherPropagation, {
-    '1.0.0': ['linux.rootfsPropagation=shared', 'linux.rootfsPropagation=unbindable'],
-  }),
-  ...rows(honoured('src/child/rootfs/restrict-paths.ts', beside), {
+  ...rows(honoured('src/child/rootfs/restrict-paths.ts', mountsTest), {
     '1.0.0': ['linux.maskedPaths', 'linux.readonlyPaths'],
   }),
   ...rows(mountLabel, { '1.0.0': ['linux.mountLabel'] }),

@@ -1,14 +1,20 @@
-import { honoured, ignored, later, refused, rows, type SpecField } from './spec-field.ts';
+import { honoured, ignored, refused, rows, type SpecField } from './spec-field.ts';
 
 const inside = 'e2e/src/init-inside.test.ts';
 const terminal = honoured('src/child/console.ts', inside);
 const user = honoured('src/child/credentials.ts', inside);
 const capabilities = honoured('src/plan/capabilities.ts', inside);
 const rlimits = honoured('src/plan/rlimits.ts', inside);
-const labels = refused(later);
-const scheduler = refused(later);
-const ioPriority = refused(later);
-const execCPUAffinity = refused(later);
+const attributes = 'e2e/src/init-attributes.test.ts';
+const labels = 'packages/init/src/lsm/labels.test.ts';
+const appArmor = honoured('src/child/security-labels.ts', labels, 'a kernel that runs AppArmor');
+const selinux = honoured('src/child/security-labels.ts', labels, 'a kernel that runs SELinux');
+const scheduler = honoured('src/plan/scheduler.ts', attributes);
+const ioPriority = honoured('src/plan/scheduler.ts', attributes);
+const clamp = refused('the specification has no value that it could clamp to');
+const execCPUAffinity = ignored(
+  'it is for processes that enter a running container: config.md, process, "not applicable to the container\'s init process"',
+);
 
 /** `process`: the program and what it is given. */
 export const processFields = (): SpecField[] => [
@@ -44,7 +50,8 @@ export const processFields = (): SpecField[] => [
   ...rows(honoured('src/child/stages.ts', 'e2e/src/init-runc.test.ts'), {
     '1.0.0': ['process.oomScoreAdj'],
   }),
-  ...rows(labels, { '1.0.0': ['process.apparmorProfile', 'process.selinuxLabel'] }),
+  ...rows(appArmor, { '1.0.0': ['process.apparmorProfile'] }),
+  ...rows(selinux, { '1.0.0': ['process.selinuxLabel'] }),
   ...rows(scheduler, {
     '1.1.0': [
       'process.scheduler.policy',
@@ -54,6 +61,13 @@ export const processFields = (): SpecField[] => [
       'process.scheduler.runtime',
       'process.scheduler.deadline',
       'process.scheduler.period',
+    ],
+  }),
+  ...rows(refused('no Linux kernel has it'), { '1.1.0': ['process.scheduler.policy=SCHED_ISO'] }),
+  ...rows(clamp, {
+    '1.1.0': [
+      'process.scheduler.flags[]=SCHED_FLAG_UTIL_CLAMP_MIN',
+      'process.scheduler.flags[]=SCHED_FLAG_UTIL_CLAMP_MAX',
     ],
   }),
   ...rows(ioPriority, { '1.1.0': ['process.ioPriority.class', 'process.ioPriority.priority'] }),

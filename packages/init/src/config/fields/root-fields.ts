@@ -1,8 +1,13 @@
-import { honoured, ignored, refused, rows, type SpecField } from './spec-field.ts';
+import { honoured, ignored, rows, type SpecField } from './spec-field.ts';
 
 const inside = 'e2e/src/init-inside.test.ts';
-const mounts = honoured('src/plan/mounts.ts', inside);
-const mountMappings = refused('idmapped mounts come with user namespaces');
+const mountsTest = 'e2e/src/init-mounts.test.ts';
+const mounts = honoured('src/plan/mounts.ts', mountsTest);
+const mountMappings = honoured(
+  'src/parent/answer-mount-please.ts',
+  mountsTest,
+  'a file system with id-mapped mounts',
+);
 const metadata = ignored(
   'it is for other programs to read: no annotation changes a launch (config.md, Annotations)',
 );
@@ -20,7 +25,7 @@ export const rootFields = (): SpecField[] => [
   ...rows(mounts, {
     '1.0.0': ['mounts[].destination', 'mounts[].type', 'mounts[].source'],
   }),
-  ...rows(honoured('src/plan/mount-options.ts', inside), { '1.0.0': ['mounts[].options'] }),
+  ...rows(honoured('src/plan/mount-options.ts', mountsTest), { '1.0.0': ['mounts[].options'] }),
   ...rows(mountMappings, {
     '1.1.0': [
       'mounts[].uidMappings[].containerID',

@@ -95,7 +95,8 @@ export function isCovered(row: string, { field, opaque, known = [] }: SchemaFiel
   const match = new RegExp(`^${pattern}(?:$|(?=[.[]))`).exec(row);
   if (match === null) return false;
   const rest = row.slice(match[0].length);
-  if (!opaque) return rest === '';
+  // A row may be of one value among those that an array holds.
+  if (!opaque) return rest === '' || rest === '[]';
   return !known.some((name) => rest === `.${name}` || new RegExp(`^\\.${name}[.[]`).test(rest));
 }
 

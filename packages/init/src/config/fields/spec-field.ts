@@ -39,9 +39,6 @@ export const honoured = (code: string, test: string, needs?: string): Honoured =
 export const refused = (reason: string): Refused => ({ status: 'refused', reason });
 export const ignored = (reason: string): Ignored => ({ status: 'ignored', reason });
 
-/** Why a field is refused that is only not written yet. */
-export const later = 'this version does not set it up yet';
-
 /** Rows of one standing, by the release that brought them; `field=value` for a row of one value. */
 export function rows(
   standing: Standing,
