@@ -48,7 +48,7 @@ export type LaunchPlan = {
    * before a new one is made, or made after one is joined.
    */
   joinedBy: 'child' | 'entry';
-  /** The launcher is not root. */
+  /** The launcher is not the host's root. */
   rootless: boolean;
   /** Of a new user namespace. */
   idMaps: PlannedIdMaps | undefined;
@@ -115,8 +115,8 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const idMaps = planIdMaps(spec, namespaces, launcher);
   const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
   const { joins } = namespaces;
-  const rootless = launcher.uid !== 0;
-  if (rootless) requireSettableClocks(namespaces, timeOffsets);
+  const unprivileged = launcher.uid !== 0;
+  if (unprivileged) requireSettableClocks(namespaces, timeOffsets);
   const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
   const cgroup = planCgroup(spec, id, hierarchies, { manager: input.cgroupManager });
   if (cgroup !== undefined && hierarchies.length === 0) {
@@ -141,13 +141,13 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const linux = spec.linux ?? {};
   const hooks = planHooks(spec, id, bundle);
   const { oomScoreAdj } = process;
-  const entrySetsOom = rootless && joinedBy === 'entry' && oomScoreAdj !== undefined;
+  const entrySetsOom = unprivileged && joinedBy === 'entry' && oomScoreAdj !== undefined;
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
     joins,
     joinedBy,
-    rootless,
+    rootless: unprivileged || launcher.inUserNamespace === true,
     idMaps,
     // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
     undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
