@@ -418,7 +418,7 @@ describe.skipIf(lacking !== '')(`rootless launch${lacking}`, () => {
         ),
       );
       expect(failure).toMatchObject({
-        step: 'user namespace',
+        step: 'credentials',
         syscall: 'setgroups',
         hint: expect.stringMatching(/forbids setgroups\(2\)/),
       });

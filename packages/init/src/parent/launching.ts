@@ -164,8 +164,8 @@ export class Launching {
 
   /** Whoever may make no cgroup has mounts all the same that show one. */
   #goOnWithoutCgroup(): void {
-    const { cgroup, init, rootless } = this.#plan;
-    if (!rootless || cgroup === undefined) return;
+    const { cgroup, init } = this.#plan;
+    if (cgroup === undefined) return;
     const { paths } = this.groups;
     if (cgroup.directories.every(({ path }) => paths.includes(path))) return;
     this.#plan = { ...this.#plan, init: { ...init, mounts: withoutOwnCgroup(init.mounts) } };

@@ -113,14 +113,6 @@ describe('planLaunch', () => {
     expect(plan(joining).init.timeOffsets).toBe('boottime 1 0\n');
   });
 
-  it('planLaunch knows the root of a user namespace as one who may have no cgroup', () => {
-    const launcher = { uid: 0, gid: 0 };
-    const rootless = (of: Partial<PlanInput>): boolean => plan(() => {}, of).rootless;
-    expect(rootless({ launcher })).toBe(false);
-    expect(rootless({ launcher: { ...launcher, inUserNamespace: true } })).toBe(true);
-    expect(rootless({ launcher: { uid: 1, gid: 1 } })).toBe(true);
-  });
-
   it('planLaunch refuses a cgroup where no hierarchy is mounted', () => {
     expect(() => plan(() => {}, { hierarchies: [] })).toThrow(/no hierarchy is mounted/);
   });

@@ -1,4 +1,5 @@
 import { release } from 'node:os';
+import { getegid, geteuid } from 'node:process';
 import { type Hierarchy, readHierarchies } from '../cgroup/hierarchies.ts';
 import { type CgroupManager, type CgroupPlan, planCgroup } from '../cgroup/plan-cgroup.ts';
 import type { InitConfig } from '../config/init-config.ts';
@@ -14,7 +15,6 @@ import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
-import { type Launcher, thisProcess } from './launcher.ts';
 import { requireMappedOwners } from './mount-owners.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
@@ -23,10 +23,15 @@ import { planSeccomp, type SeccompAgent } from '../seccomp/plan-seccomp.ts';
 import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { planRootfs } from './rootfs.ts';
 import { planTimeOffsets, requireSettableClocks } from './time-namespace.ts';
-import { canSetGroups, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
+import { canSetGroups, type Launcher, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
 import { planRlimits, type PlannedRlimit, RLIMIT_CORE, RLIMIT_NOFILE } from './rlimits.ts';
 import { planScheduling } from './scheduling.ts';
 import { planSysctls } from './sysctl.ts';
+
+const thisProcess = (): Launcher => ({
+  uid: geteuid?.() ?? 0,
+  gid: getegid?.() ?? 0,
+});
 
 /** The limits that this process would have without Node's and our own changes to them. */
 export type InheritedLimits = {
@@ -48,7 +53,7 @@ export type LaunchPlan = {
    * before a new one is made, or made after one is joined.
    */
   joinedBy: 'child' | 'entry';
-  /** The launcher is not the host's root. */
+  /** The launcher is not root. */
   rootless: boolean;
   /** Of a new user namespace. */
   idMaps: PlannedIdMaps | undefined;
@@ -147,7 +152,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cloneFlags: namespaces.cloneFlags,
     joins,
     joinedBy,
-    rootless: unprivileged || launcher.inUserNamespace === true,
+    rootless: unprivileged,
     idMaps,
     // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
     undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),
