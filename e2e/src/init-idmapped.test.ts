@@ -170,11 +170,11 @@ describe.skipIf(lacking !== '')(`launch and mapped mounts${lacking}`, () => {
     }
 
     it.each([
-      ['writable', [], ''],
-      ['read-only', ['ro'], 'Read-only file system'],
+      ['writable', [], /^$/, ['file', 'made']],
+      ['read-only', ['ro'], /Read-only file system/, ['file']],
     ])(
       'launch binds it %s into a user namespace, which keeps the child from it',
-      async (_, options, refused) => {
+      async (_, options, said, left) => {
         const { source } = makePrivate();
         chownSync(source, 100_000, 200_000);
         const { stdout, stderr } = await runIn(
@@ -183,9 +183,8 @@ describe.skipIf(lacking !== '')(`launch and mapped mounts${lacking}`, () => {
           withUser(bind(source, options)),
         );
         expect(stdout).toBe('text');
-        if (refused === '') expect(stderr).toBe('');
-        else expect(stderr).toContain(refused);
-        expect(readdirSync(source)).toEqual(refused === '' ? ['file', 'made'] : ['file']);
+        expect(stderr).toMatch(said);
+        expect(readdirSync(source)).toEqual(left);
       },
     );
 

@@ -147,7 +147,11 @@ describe.skipIf(lacking !== '')(`rootless launch${lacking}`, () => {
     it('launch says that no user namespaces are allowed here', async () => {
       const failure = await failureWith('() => {}', {
         wrapper: [
-          ...['unshare', '--user', '--map-root-user', 'sh', '-c'],
+          'unshare',
+          '--user',
+          '--map-root-user',
+          'sh',
+          '-c',
           'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"',
           'sh',
         ],
@@ -222,9 +226,8 @@ describe.skipIf(lacking !== '')(`rootless launch${lacking}`, () => {
       const spec = await user.runProgram(`print(shell(${JSON.stringify(script)}, ${change}))`);
       writeFileSync(join(user.path, 'config.json'), JSON.stringify(spec));
       const state = join(user.path, 'state');
-      const theirs = await user.runCommand([
-        ...['runc', '--root', state, 'run', '--bundle', user.path, 'rootless-beside'],
-      ]);
+      const args = ['--root', state, 'run', '--bundle', user.path, 'rootless-beside'];
+      const theirs = await user.runCommand(['runc', ...args]);
       rmSync(join(user.path, 'config.json'));
       rmSync(state, { recursive: true, force: true });
       const [ourFacts = '', ourMounts = ''] = ours.stdout.split('MOUNTS\n');

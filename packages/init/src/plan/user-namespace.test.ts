@@ -113,8 +113,12 @@ describe('canSetGroups', () => {
     ['where the helpers map another group alone', true, own(1001), user],
   ])('canSetGroups %s is %s', (_, can, gids, launcher) => {
     expect(ask(gids, launcher)).toBe(can);
-    if (can) expect(ask(gids, launcher, [5])).toBe(true);
-    else expect(() => ask(gids, launcher, [5])).toThrow(/process\.user\.additionalGids: /);
+  });
+
+  it('canSetGroups refuses groups where they cannot be set', () => {
+    expect(() => ask(own(1000), user, [5])).toThrow(InvalidConfigError);
+    expect(() => ask(own(1000), user, [5])).toThrow(/process\.user\.additionalGids: /);
+    expect(ask(range, user, [5])).toBe(true);
   });
 
   it('canSetGroups knows that newgidmap forbids it where it maps the own group alone', () => {
