@@ -41,6 +41,7 @@ const needs: Readonly<Record<string, () => boolean>> = {
   'busybox-static': () => isStatic(busybox),
   runc: () => inPath('runc'),
   gcc: () => inPath('gcc'),
+  uidmap: () => inPath('newuidmap') && inPath('newgidmap'),
   libseccomp2: () => seccompFeatures().enabled,
 };
 

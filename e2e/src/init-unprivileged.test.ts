@@ -55,9 +55,8 @@ describe.skipIf(!canRead)(
       });
     });
 
-    it('launch says that cgroups need root', async () => {
-      const spec =
-        'Object.assign(stockSpec(), { process: { ...stockSpec().process, terminal: false } })';
+    it('launch says that a cgroup that is named needs root', async () => {
+      const spec = `(({ process, linux, ...spec }) => ({ ...spec, process: { ...process, terminal: false }, linux: { ...linux, cgroupsPath: '/unprivileged-${process.pid}' } }))(stockSpec())`;
       expect(await failureOf(spec)).toMatchObject({
         code: 'ERR_INIT_LAUNCH',
         step: 'cgroup',

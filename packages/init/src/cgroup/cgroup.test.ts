@@ -31,6 +31,10 @@ describe('createCgroupIfAllowed', () => {
     expect(await createCgroupIfAllowed(forbidden(true))).toBeUndefined();
   });
 
+  it('createCgroupIfAllowed fails for the root of the host', async () => {
+    await expect(createCgroupIfAllowed(forbidden(true), false)).rejects.toThrow(/mkdir/);
+  });
+
   it('createCgroupIfAllowed fails where the configuration needs the cgroup', async () => {
     const failure: unknown = await createCgroupIfAllowed(forbidden(false)).catch(
       (error: unknown) => error,

@@ -33,21 +33,32 @@ export async function createCgroup(plan: CgroupPlan): Promise<string[]> {
 }
 
 /**
- * As createCgroup, for a rootless launch: where the user may make no cgroup and the configuration
- * can do without one, nothing is made, as under runc.
+ * As createCgroup; but a rootless launch goes on without, as under runc, where the user may make no
+ * cgroup and the configuration can do without one. So does the root of a user namespace, who owns no
+ * cgroup of the host either.
  *
  * @returns as createCgroup; `undefined` when there is none, and nothing is to be entered or removed
  * @throws LaunchError with step `cgroup`
  */
-export async function createCgroupIfAllowed(plan: CgroupPlan): Promise<string[] | undefined> {
+export async function createCgroupIfAllowed(
+  plan: CgroupPlan,
+  rootless = true,
+): Promise<string[] | undefined> {
   try {
     return await createCgroup(plan);
   } catch (error) {
     const code = error instanceof LaunchError ? error.errnoCode : undefined;
     const notAllowed = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-    if (plan.optional && notAllowed) return undefined;
+    const isOptional = plan.optional && notAllowed && (rootless || (await isInUserNamespace()));
+    if (isOptional) return undefined;
     throw error;
   }
+}
+
+/** The initial one maps every id on itself; user_namespaces(7). */
+async function isInUserNamespace(): Promise<boolean> {
+  const map = await readFile('/proc/self/uid_map', 'utf8').catch(() => '');
+  return map !== '' && map.trim().split(/\s+/).join(' ') !== '0 0 4294967295';
 }
 
 async function createDirectory(

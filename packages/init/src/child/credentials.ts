@@ -1,6 +1,7 @@
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
 import type { InitConfig } from '../config/init-config.ts';
 import type { Syscall } from '../syscall/syscall.ts';
+import { setGroups } from './set-groups.ts';
 import { attempting } from './step-failure.ts';
 
 const highestPossibleCapability = 63;
@@ -16,7 +17,7 @@ export function becomeUser(sys: Syscall, config: InitConfig): void {
   const { user, capabilities } = config;
   dropBoundingSet(sys, capabilities.bounding);
   sys.setKeepCapabilities(true);
-  if (config.canSetGroups) sys.setgroups(user.additionalGids);
+  if (config.canSetGroups) setGroups(sys, user.additionalGids);
   sys.setresgid(user.gid);
   sys.setresuid(user.uid);
   sys.setKeepCapabilities(false);

@@ -3,6 +3,7 @@ import {
   AT_FDCWD,
   O_DIRECTORY,
   O_PATH,
+  O_RDONLY,
   O_WRONLY,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
@@ -21,6 +22,7 @@ const withinProcfs = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS;
 export type Procfs = {
   /** Writes one file with one write(2), as the kernel wants it. Paths are relative: `sys/net/…`. */
   write(path: string, text: string): void;
+  read(path: string): string;
 };
 
 /**
@@ -35,20 +37,28 @@ export type Procfs = {
 export function withProcfs<T>(sys: Syscall, use: (procfs: Procfs) => T): T {
   const mounted = openMountedProcfs(sys);
   let detached: number | undefined;
-  const openInMounted = (path: string): number | undefined => {
+  const openInMounted = (path: string, flags: number): number | undefined => {
     if (mounted === undefined) return undefined;
     try {
-      return openWithin(sys, mounted, path);
+      return openWithin(sys, mounted, path, flags);
     } catch (error) {
       // Something is mounted on the way, or makes it read-only.
       if (isSyscallError(error, 'EXDEV') || isSyscallError(error, 'EROFS')) return undefined;
       throw error;
     }
   };
+  const open = (path: string, flags: number): number =>
+    openInMounted(path, flags) ??
+    openWithin(sys, (detached ??= openDetachedProcfs(sys)), path, flags);
   const result = use({
+    read(path) {
+      const fd = open(path, O_RDONLY);
+      const text = new TextDecoder().decode(sys.readAll(fd, `/proc/${path}`));
+      sys.close(fd);
+      return text;
+    },
     write(path, text) {
-      const fd =
-        openInMounted(path) ?? openWithin(sys, (detached ??= openDetachedProcfs(sys)), path);
+      const fd = open(path, O_WRONLY);
       sys.writeAll(fd, new TextEncoder().encode(text), `/proc/${path}`);
       sys.close(fd);
     },
@@ -82,10 +92,10 @@ function openDetachedProcfs(sys: Syscall): number {
   return root;
 }
 
-function openWithin(sys: Syscall, root: number, path: string): number {
+function openWithin(sys: Syscall, root: number, path: string, flags: number): number {
   const startsAtItself = /^(thread-)?self\//.exec(path);
   if (startsAtItself === null) {
-    return sys.openat2(root, path, O_WRONLY, withinProcfs | RESOLVE_NO_SYMLINKS);
+    return sys.openat2(root, path, flags, withinProcfs | RESOLVE_NO_SYMLINKS);
   }
   // In two steps, so that no link but the first can be one.
   const [own] = startsAtItself;
@@ -93,7 +103,7 @@ function openWithin(sys: Syscall, root: number, path: string): number {
   const fd = sys.openat2(
     directory,
     path.slice(own.length),
-    O_WRONLY,
+    flags,
     withinProcfs | RESOLVE_NO_SYMLINKS,
   );
   sys.close(directory);

@@ -11,7 +11,6 @@ import type { OwnFds } from './child-fds.ts';
 import { attachConsole } from './console.ts';
 import { setCpuAffinity } from './cpu-affinity.ts';
 import { becomeUser } from './credentials.ts';
-import { dropGroups } from './drop-groups.ts';
 import { enterNamespaces } from './enter-namespaces.ts';
 import { programEnvironment } from './environment.ts';
 import { runHooks } from './hooks.ts';
@@ -27,6 +26,7 @@ import { setScheduling } from './scheduling.ts';
 import { setExecLabels, withKeyLabel } from './security-labels.ts';
 import { giveStreamsToUser, makeStreamsBlocking, reopenNullStreams } from './stdio.ts';
 import { loadSeccompFilter } from './seccomp.ts';
+import { setGroups } from './set-groups.ts';
 import { attempting } from './step-failure.ts';
 import { ask } from './sync-peer.ts';
 import { setSysctls } from './sysctl.ts';
@@ -96,10 +96,9 @@ export const stages: readonly Stage[] = [
     // belong to who makes them, and the kernel asks for the rights of the namespace's root.
     name: 'user namespace',
     alsoOnEntering: true,
-    run(state) {
-      const { sys, config } = state;
+    run({ sys, config }) {
       if (config.becomeRoot) {
-        if (!dropGroups(sys, config)) state.config = { ...config, canSetGroups: false };
+        if (config.canSetGroups) setGroups(sys, []);
         sys.setresgid(0);
         sys.setresuid(0);
       }

@@ -45,8 +45,8 @@ export class ContainerStart implements Undertaking {
 
   /** Whoever may make no cgroup has mounts all the same that show one. */
   #withCgroupsAsTheyAre(): InitConfig {
-    const { cgroup, init, rootless } = this.plan;
-    if (!rootless || cgroup === undefined) return init;
+    const { cgroup, init } = this.plan;
+    if (cgroup === undefined) return init;
     const { paths } = this.groups;
     if (cgroup.directories.every(({ path }) => paths.includes(path))) return init;
     return { ...init, mounts: withoutOwnCgroup(init.mounts) };

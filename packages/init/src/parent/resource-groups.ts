@@ -1,5 +1,4 @@
 import {
-  createCgroup,
   createCgroupIfAllowed,
   enterCgroup,
   releaseCgroup,
@@ -51,7 +50,7 @@ export class OwnGroups implements ResourceGroups {
   async create(): Promise<boolean> {
     const { cgroup, rdt, rootless } = this.#plan;
     if (cgroup !== undefined) {
-      const made = await (rootless ? createCgroupIfAllowed(cgroup) : createCgroup(cgroup));
+      const made = await createCgroupIfAllowed(cgroup, rootless);
       if (made !== undefined) {
         this.#cgroup = cgroup;
         // systemd makes a scope only when the child enters it, always a fresh one.

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { OciProcess, OciSpec } from '../config/oci-spec.ts';
 import { stockSpec } from '../config/stock-spec.ts';
 import { InvalidConfigError } from '../errors.ts';
-import type { Launcher } from './launcher.ts';
 import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER } from './namespaces.ts';
 import { type ExecPlan, planExec } from './plan-exec.ts';
+import type { Launcher } from './user-namespace.ts';
 
 const root = { uid: 0, gid: 0 };
 const user = { uid: 1000, gid: 1000 };

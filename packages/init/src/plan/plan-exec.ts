@@ -5,9 +5,9 @@ import { refuseUnsupported } from '../config/refuse-unsupported.ts';
 import { planExecCpuAffinity } from './cpu-affinity.ts';
 import { CLONE_NEWPID, CLONE_NEWUSER } from './namespaces.ts';
 import type { NumberRanges } from './number-list.ts';
-import { type Launcher, thisProcess } from './launcher.ts';
 import { requireId } from './plan-launch.ts';
 import { type ChildPlan, planProcess, type ProcessInput } from './plan-process.ts';
+import { type Launcher, thisProcess } from './user-namespace.ts';
 
 /** One process to be added to a running container, decided: pure data, nothing has been done yet. */
 export type ExecPlan = ChildPlan & {

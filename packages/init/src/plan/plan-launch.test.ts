@@ -88,6 +88,31 @@ describe('planLaunch', () => {
     expect(given.init.rlimits).not.toContainEqual(restored);
   });
 
+  it('planLaunch lets the entry process set oom_score_adj where an unprivileged child cannot', () => {
+    const joining = (spec: OciSpec): void => {
+      spec.process.oomScoreAdj = 7;
+      spec.linux!.namespaces!.push({ type: 'user', path: '/proc/1/ns/user' });
+    };
+    const score = ({ entryOomScoreAdj, init }: LaunchPlan) => [entryOomScoreAdj, init.oomScoreAdj];
+    const launcher = { uid: 1000, gid: 1000 };
+    expect(score(plan(joining, { launcher }))).toEqual([7, undefined]);
+    expect(score(plan(joining))).toEqual([undefined, 7]);
+    expect(score(plan((spec) => void (spec.process.oomScoreAdj = 7), { launcher }))).toEqual([
+      undefined,
+      7,
+    ]);
+  });
+
+  it('planLaunch refuses the clocks that an unprivileged child could not set', () => {
+    const joining = (spec: OciSpec): void => {
+      spec.linux!.timeOffsets = { boottime: { secs: 1 } };
+      spec.linux!.namespaces!.push({ type: 'user', path: '/u' }, { type: 'time' });
+    };
+    const launcher = { uid: 1000, gid: 1000 };
+    expect(() => plan(joining, { launcher })).toThrow(/linux\.timeOffsets is not supported/);
+    expect(plan(joining).init.timeOffsets).toBe('boottime 1 0\n');
+  });
+
   it('planLaunch refuses a cgroup where no hierarchy is mounted', () => {
     expect(() => plan(() => {}, { hierarchies: [] })).toThrow(/no hierarchy is mounted/);
   });

@@ -11,7 +11,6 @@ import { planRdt, type RdtPlan } from '../rdt/plan-rdt.ts';
 import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
-import { type Launcher, thisProcess } from './launcher.ts';
 import { requireMappedOwners } from './mount-owners.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
@@ -19,7 +18,13 @@ import { type PlannedJoin, planNamespaces } from './namespaces.ts';
 import { type ChildPlan, planProcess, type ProcessInput } from './plan-process.ts';
 import { planRootfs } from './rootfs.ts';
 import { planTimeOffsets, requireSettableClocks } from './time-namespace.ts';
-import { canSetGroups, planIdMaps, type PlannedIdMaps } from './user-namespace.ts';
+import {
+  canSetGroups,
+  type Launcher,
+  planIdMaps,
+  type PlannedIdMaps,
+  thisProcess,
+} from './user-namespace.ts';
 import { planSysctls } from './sysctl.ts';
 
 /** One launch, decided: pure data, nothing has been done yet. */
@@ -71,8 +76,8 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const idMaps = planIdMaps(spec, namespaces, launcher);
   const timeOffsets = planTimeOffsets(spec, namespaces, input.kernelRelease ?? release());
   const { joins } = namespaces;
-  const rootless = launcher.uid !== 0;
-  if (rootless) requireSettableClocks(namespaces, timeOffsets);
+  const unprivileged = launcher.uid !== 0;
+  if (unprivileged) requireSettableClocks(namespaces, timeOffsets);
   const joinedBy = namespaces.user !== undefined && joins.length > 0 ? 'entry' : 'child';
   const cgroup = planCgroup(spec, id, hierarchies, { manager: input.cgroupManager });
   if (cgroup !== undefined && hierarchies.length === 0) {
@@ -95,13 +100,13 @@ export function planLaunch(input: PlanInput): LaunchPlan {
   const linux = spec.linux ?? {};
   const hooks = planHooks(spec, id, bundle);
   const { oomScoreAdj } = process;
-  const entrySetsOom = rootless && joinedBy === 'entry' && oomScoreAdj !== undefined;
+  const entrySetsOom = unprivileged && joinedBy === 'entry' && oomScoreAdj !== undefined;
   return {
     id,
     cloneFlags: namespaces.cloneFlags,
     joins,
     joinedBy,
-    rootless,
+    rootless: unprivileged,
     idMaps,
     // The kernel lets an unprivileged parent write the id maps of a dumpable child only.
     undumpable: joins.length > 0 && (idMaps === undefined || idMaps.writtenBy === 'privileged'),

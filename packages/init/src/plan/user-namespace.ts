@@ -1,8 +1,17 @@
+import { getegid, geteuid } from 'node:process';
 import type { OciSpec } from '../config/oci-spec.ts';
 import type { OciIdMapping } from '../config/spec/namespaces.ts';
 import { InvalidConfigError } from '../errors.ts';
-import type { Launcher } from './launcher.ts';
 import type { PlannedNamespaces } from './namespaces.ts';
+
+/** Who launches, as far as it decides how ids are mapped. */
+export type Launcher = { uid: number; gid: number };
+
+/** Who launches from here. */
+export const thisProcess = (): Launcher => ({
+  uid: geteuid?.() ?? 0,
+  gid: getegid?.() ?? 0,
+});
 
 /** How a new user namespace gets its ids. */
 export type PlannedIdMaps = {
@@ -52,35 +61,24 @@ export function planIdMaps(
 }
 
 /**
- * Whether the program's groups can be set. A user namespace forbids it where an unprivileged launcher
- * maps its own group alone, whoever writes the map, and where the launcher's own one does;
- * user_namespaces(7).
+ * False where the new user namespace is known to forbid setgroups(2): an unprivileged launcher maps
+ * its own group alone, whoever writes the map; user_namespaces(7), newgidmap(1).
  *
- * @throws InvalidConfigError where the specification names groups and it cannot
+ * @throws InvalidConfigError where the specification names groups all the same
  */
 export function canSetGroups(
   spec: OciSpec,
   idMaps: PlannedIdMaps | undefined,
-  launcher: Launcher,
+  { gid }: Launcher,
 ): boolean {
-  const mapsOwnGroup =
-    idMaps !== undefined &&
-    idMaps.writtenBy !== 'privileged' &&
-    isOwn(idMaps.gidMappings, launcher.gid);
-  if (!mapsOwnGroup && launcher.canSetGroups !== false) return true;
+  if (idMaps === undefined || idMaps.writtenBy === 'privileged') return true;
+  if (!isOwn(idMaps.gidMappings, gid)) return true;
   if ((spec.process.user?.additionalGids ?? []).length === 0) return false;
-  const field = 'process.user.additionalGids';
-  throw mapsOwnGroup
-    ? new InvalidConfigError(
-        field,
-        `${field}: an unprivileged user namespace with a single group has no others`,
-        { hint: 'Map a range of /etc/subgid in linux.gidMappings, or leave the list empty.' },
-      )
-    : new InvalidConfigError(
-        field,
-        `${field}: the user namespace of the launching process forbids setgroups(2)`,
-        { hint: 'Leave the list empty, or launch outside of that user namespace.' },
-      );
+  throw new InvalidConfigError(
+    'process.user.additionalGids',
+    'process.user.additionalGids: an unprivileged user namespace with a single group has no others',
+    { hint: 'Map a range of /etc/subgid in linux.gidMappings, or leave the list empty.' },
+  );
 }
 
 const isOwn = (mappings: readonly OciIdMapping[], id: number): boolean =>

@@ -99,10 +99,26 @@ function attemptOf(mount: PlannedMount): string {
   }
 }
 
+/** File systems that show a namespace: whoever mounts one needs rights in the user namespace that owns it. */
+const shownNamespaces: ReadonlyMap<string, string> = new Map([
+  ['proc', 'pid'],
+  ['sysfs', 'network'],
+  ['mqueue', 'ipc'],
+  ['cgroup', 'cgroup'],
+  ['cgroup2', 'cgroup'],
+]);
+
 function hintFor({ code, syscall }: SyscallError, mount: PlannedMount): string | undefined {
   const { destination, index } = mount;
   if (code === 'ENOENT' && mount.kind === 'bind') {
     return `Create ${mount.source} on the host, or correct mounts[${index}].source.`;
+  }
+  if (code === 'EPERM' && mount.kind === 'filesystem') {
+    const type = shownNamespaces.get(mount.fstype);
+    if (type === undefined) return undefined;
+    const orBind =
+      type === 'network' ? ', or bind the /sys of the host, as rootlessSpec() does' : '';
+    return `A ${mount.fstype} shows a ${type} namespace, which must belong to the user namespace of the container: add {"type": "${type}"} to linux.namespaces${orBind}.`;
   }
   if (code === 'EROFS')
     return `Create ${destination} in the root file system: it is read-only here.`;
