@@ -14,7 +14,7 @@ import type { StdioOptions } from './stdio.ts';
 import type { WaitStatus } from '@pilotlight/scm-rights';
 import type { TranscriptSink } from './transcript.ts';
 import type { Zygote } from './zygote.ts';
-import { sharedZygote } from './zygote-process.ts';
+import { sharedZygote } from './shared-zygote.ts';
 
 export type LaunchConfig = {
   /** Names the container: its default cgroup, its keyring, messages. */
@@ -154,6 +154,7 @@ export async function prepareLaunch(
 
 async function prepareWithZygote(plan: LaunchPlan, options: LaunchOptions): Promise<Launching> {
   const prepare = async (zygote: Zygote): Promise<Launching> => {
+    zygote.requireSupport?.(plan);
     const launching = new Launching(plan, zygote, options);
     await launching.prepare();
     return launching;
