@@ -2,7 +2,7 @@
 // loop, so nothing asynchronous can ever be under way when it forks; it waits in epoll_wait(2).
 import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { goOnFromClone } from './clone-binary.ts';
-import { startEntry } from './entry.ts';
+import { startEntry, takeEntryReport } from './entry.ts';
 import { forkChild, withDumpable } from './fork-child.ts';
 import { createForker, type Forker } from './forker.ts';
 import { keepMemoryPrivate } from './isolation.ts';
@@ -39,7 +39,7 @@ function forkingOrigin(sys: ZygoteProcess['sys'], forker: Forker): Origin {
           child,
         });
       }
-      return withDumpable(sys, !undumpable, () =>
+      const started = withDumpable(sys, !undumpable, () =>
         startEntry(sys, forker, {
           cloneFlags,
           cgroupFd: cgroup,
@@ -48,6 +48,7 @@ function forkingOrigin(sys: ZygoteProcess['sys'], forker: Forker): Origin {
           joinFds: child.joins ?? [],
         }),
       );
+      return { report: started.report, take: () => takeEntryReport(started) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { isSyscallError } from '@pilotlight/scm-rights';
-import { close, open } from '@pilotlight/scm-rights/libc';
+import { close, open, recvmsg, SOCK_SEQPACKET, socketpair } from '@pilotlight/scm-rights/libc';
 import type { ChildFds } from '../child/child-fds.ts';
 import { attempting, describeFailure, StepFailure } from '../child/step-failure.ts';
 import { CLONE_NEWPID } from '../plan/namespaces.ts';
@@ -7,14 +7,16 @@ import { O_WRONLY } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { EntryFailure } from './entry.ts';
 import type { Fork } from './forker.ts';
+import type { Coming } from './zygote-loop.ts';
 import type { ProcessSpawner } from './spawn-process.ts';
-import type { SpawnedChild } from './spawned-child.ts';
+import type { SpawnedChild, SpawnedReport } from './spawned-child.ts';
 
 /** This very program, whatever file or detached mount it was started from. */
 const ownBinary = '/proc/self/exe';
 /** Above what one message of a Unix socket carries: no copy replaces another one on its way. */
 const LEAST_PARKING_FD = 512;
 const streams = [0, 1, 2];
+const maxReportBytes = 32 * 1024;
 
 export type ChildToSpawn = {
   cloneFlags: number;
@@ -26,6 +28,9 @@ export type ChildToSpawn = {
  * Spawns a second Node that goes on as the child: as the first process of a pid namespace where one
  * is wanted. It makes the other namespaces itself, since only into that one it has to be born.
  *
+ * It is there when it has started: until then Node makes threads and takes memory, which the limits
+ * of its cgroup could forbid.
+ *
  * @param commandLine of this program up to its settings
  * @throws EntryFailure, and nothing is left then; any other error leaves this process unusable
  */
@@ -34,8 +39,9 @@ export function spawnChild(
   spawner: ProcessSpawner,
   request: ChildToSpawn,
   commandLine: readonly string[],
-): Fork {
+): Coming {
   const { child, cloneFlags, cgroupFd } = request;
+  const [ours, theirs] = socketpair(SOCK_SEQPACKET);
   // Of this process it gets the streams, which are no user's.
   const inherited = [...streams];
   const hand = (fd: number): number => inherited.push(fd) - 1;
@@ -51,6 +57,7 @@ export function spawnChild(
       preserved: (child.preserved ?? []).map(hand),
       joins: (child.joins ?? []).map(hand),
     },
+    report: hand(theirs),
   };
   const parked: number[] = [];
   try {
@@ -59,13 +66,13 @@ export function spawnChild(
     const pid = bornInNewPidNamespace(sys, spawner, (cloneFlags & CLONE_NEWPID) !== 0, () =>
       attempting('start the second Node', {}, () => spawner.spawn(ownBinary, args, parked)),
     );
-    return adopt(sys, spawner, pid, cgroupFd);
+    const cgroup = cgroupFd === undefined ? undefined : sys.dupAbove(cgroupFd, LEAST_PARKING_FD);
+    return { report: ours, take: () => adopt(sys, spawner, pid, ours, cgroup) };
   } catch (error) {
-    if (isSyscallError(error) || error instanceof StepFailure) {
-      throw new EntryFailure(describeFailure('fork', error));
-    }
-    throw error;
+    close(ours);
+    throw reported(error);
   } finally {
+    close(theirs);
     for (const fd of parked) close(fd);
   }
 }
@@ -75,15 +82,40 @@ function adopt(
   sys: Syscall,
   spawner: ProcessSpawner,
   pid: number,
-  cgroupFd: number | undefined,
+  report: number,
+  cgroup: number | undefined,
 ): Fork {
   try {
-    if (cgroupFd !== undefined) enterCgroup(sys, cgroupFd, pid);
+    requireStarted(report);
+    if (cgroup !== undefined) enterCgroup(sys, cgroup, pid);
     return { pid, pidfd: sys.pidfdOpen(pid) };
   } catch (error) {
     spawner.discard(pid);
-    throw error;
+    throw reported(error);
+  } finally {
+    close(report);
+    if (cgroup !== undefined) close(cgroup);
   }
+}
+
+function requireStarted(report: number): void {
+  const packet = Buffer.alloc(maxReportBytes);
+  const { length } = recvmsg(report, packet);
+  if (length === 0) {
+    throw new EntryFailure({
+      step: 'fork',
+      message: 'start the second Node: it ended before it could say anything',
+      hint: 'Look into the kernel log for an out-of-memory kill.',
+    });
+  }
+  const said = JSON.parse(packet.toString('utf8', 0, length)) as SpawnedReport;
+  if ('failure' in said) throw new EntryFailure(said.failure);
+}
+
+/** In the form of procError, where it is a failure that leaves this process as it was. */
+function reported(error: unknown): unknown {
+  const isFailure = isSyscallError(error) || error instanceof StepFailure;
+  return isFailure ? new EntryFailure(describeFailure('fork', error)) : error;
 }
 
 function enterCgroup(sys: Syscall, cgroupFd: number, pid: number): void {
@@ -111,6 +143,10 @@ function bornInNewPidNamespace(
   const own = open('/proc/self/ns/pid', 0);
   let pid: number | undefined;
   try {
+    // Whether there is a way back shows while there is no need of one.
+    attempting('enter the own pid namespace', { hint: wayBackHint }, () =>
+      sys.setns(own, CLONE_NEWPID, 'pid'),
+    );
     attempting('make a pid namespace', { hint: namespaceHint }, () => sys.unshare(CLONE_NEWPID));
     try {
       pid = spawn();
@@ -130,6 +166,10 @@ function comeBack(sys: Syscall, own: number, undo: () => void): void {
     undo();
     throw new Error('the own pid namespace cannot be entered again', { cause });
   }
+}
+
+function wayBackHint(): string {
+  return 'Without a fork of Node it takes CAP_SYS_ADMIN in the user namespace that owns the own pid namespace: launch as root of the host, or as root of a container with a pid namespace of its own.';
 }
 
 function namespaceHint(): string {

@@ -1,7 +1,7 @@
+import { sendmsg } from '@pilotlight/scm-rights/libc';
 import type { ChildFds } from '../child/child-fds.ts';
 import { FAILED_CHILD_EXIT, runChild } from '../child/run-child.ts';
-import { attempting, describeFailure } from '../child/step-failure.ts';
-import { sayError } from '../child/sync-peer.ts';
+import { attempting, describeFailure, type FailureReport } from '../child/step-failure.ts';
 import { CLOSE_RANGE_CLOEXEC } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 
@@ -12,7 +12,11 @@ export type SpawnedChild = {
   /** Namespaces to make; that of pids is made already. */
   unshareFlags: number;
   fds: ChildFds;
+  /** Seqpacket socket, above all other descriptors given: takes one report, that it has started or why not. */
+  report: number;
 };
+
+export type SpawnedReport = { started: true } | { failure: FailureReport };
 
 /**
  * The life of a child that is a Node process of its own, from its first line to its program.
@@ -20,7 +24,10 @@ export type SpawnedChild = {
  * All that it changes counts for this thread, the first one; execve(2) ends the others, and the
  * process goes on as this one.
  */
-export function becomeChild(sys: Syscall, { unshareFlags, fds }: SpawnedChild): never {
+export function becomeChild(sys: Syscall, { unshareFlags, report, fds }: SpawnedChild): never {
+  const say = (said: SpawnedReport): void => {
+    sendmsg(report, Buffer.from(JSON.stringify(said)));
+  };
   try {
     // Before anybody else can come into its namespaces.
     sys.setDumpable(false);
@@ -29,26 +36,43 @@ export function becomeChild(sys: Syscall, { unshareFlags, fds }: SpawnedChild): 
       // of its own.
       sys.unshare(unshareFlags | CLONE_FS),
     );
+    say({ started: true });
   } catch (error) {
     try {
-      sayError(sys, fds.sync, describeFailure('namespaces', error));
+      say({ failure: describeFailure('namespaces', error) });
     } catch {
-      // The parent is gone; nobody is left to tell.
+      // The spawning process is gone; nobody is left to tell.
     }
     return sys.exit(FAILED_CHILD_EXIT);
   }
-  return runChild(withThreads(sys), fds);
+  sys.close(report);
+  return runChild(withThreads(sys, report), fds);
 }
 
 /**
- * Node's threads live on until execve(2), and abort the process when one of their own descriptors
- * is gone. What is close-on-exec instead is just as far from the program; and nothing of anybody
- * else is among them, since this process was started with its own descriptors alone.
+ * Node's threads live on until execve(2), and abort the process when a descriptor of their own is
+ * gone. So only what was given to this process, and copies of that, are closed where a child closes
+ * all; the rest is close-on-exec.
+ *
+ * @param given all numbers below it are of descriptors given, or of what has taken their place
  */
-function withThreads(sys: Syscall): Syscall {
+function withThreads(sys: Syscall, given: number): Syscall {
+  let copies: number[] = [];
   return {
     ...sys,
-    closeRange: (first, flags) => sys.closeRange(first, flags | CLOSE_RANGE_CLOEXEC),
+    dupAbove(fd, least) {
+      const copy = sys.dupAbove(fd, least);
+      copies.push(copy);
+      return copy;
+    },
+    closeRange(first, flags) {
+      if ((flags & CLOSE_RANGE_CLOEXEC) === 0) {
+        for (let fd = first; fd < given; fd++) sys.close(fd);
+        for (const copy of copies) sys.close(copy);
+        copies = [];
+      }
+      sys.closeRange(first, flags | CLOSE_RANGE_CLOEXEC);
+    },
   };
 }
 

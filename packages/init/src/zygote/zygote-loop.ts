@@ -15,7 +15,7 @@ import {
 } from '@pilotlight/scm-rights/libc';
 import { describeFailure } from '../child/step-failure.ts';
 import type { Syscall } from '../syscall/syscall.ts';
-import { type Entry, EntryFailure, takeEntryReport } from './entry.ts';
+import { EntryFailure } from './entry.ts';
 import type { Fork } from './forker.ts';
 import {
   EVENT_FD,
@@ -39,14 +39,26 @@ const tokenOf = (data: bigint): number => Number(data >> 1n);
 
 type Child = { pidfd: number };
 
-/** Where children come from. */
-export type Origin = {
+/** A child that is not there yet. */
+export type Coming = {
+  /** A socket that can be read once it is there, or never will be. */
+  report: number;
   /**
-   * Makes a child, or starts an entry that will.
+   * Takes it and closes the socket; once.
    *
    * @throws SyscallError, EntryFailure when there is none; then nothing of it is left
    */
-  fork(request: ForkRequestPacket, descriptors: ForkDescriptors): Fork | Entry;
+  take(): Fork;
+};
+
+/** Where children come from. */
+export type Origin = {
+  /**
+   * Makes a child, or begins to.
+   *
+   * @throws SyscallError, EntryFailure when there is none; then nothing of it is left
+   */
+  fork(request: ForkRequestPacket, descriptors: ForkDescriptors): Fork | Coming;
 };
 
 /** A zygote at work: takes requests, reports children and their ends, and reaps them when told. */
@@ -55,7 +67,7 @@ export class ZygoteLoop {
   readonly #origin: Origin;
   readonly #epoll: number = epollCreate();
   readonly #children = new Map<number, Child>();
-  readonly #entries = new Map<number, Entry>();
+  readonly #coming = new Map<number, Coming>();
   readonly #packet = Buffer.alloc(maxRequestBytes);
   readonly #watchdog: Watchdog;
 
@@ -72,7 +84,7 @@ export class ZygoteLoop {
       for (const { data } of epollWait(this.#epoll, maxEvents, this.#watchdog.timeoutMs())) {
         if (data === REQUESTS) {
           if (!this.#takeRequest()) return;
-        } else if (isReport(data)) this.#takeEntry(tokenOf(data));
+        } else if (isReport(data)) this.#takeComing(tokenOf(data));
         else this.#reportExit(tokenOf(data));
       }
       this.#watchdog.check();
@@ -99,7 +111,7 @@ export class ZygoteLoop {
     try {
       const started = this.#origin.fork(request, sortDescriptors(request.roles, fds));
       if ('pid' in started) return this.#adopt(token, started);
-      this.#entries.set(token, started);
+      this.#coming.set(token, started);
       epollCtl(this.#epoll, EPOLL_CTL_ADD, started.report, {
         events: EPOLLIN,
         data: reportOf(token),
@@ -109,13 +121,13 @@ export class ZygoteLoop {
     }
   }
 
-  #takeEntry(token: number): void {
-    const entry = this.#entries.get(token);
-    if (entry === undefined) return;
-    this.#entries.delete(token);
-    epollCtl(this.#epoll, EPOLL_CTL_DEL, entry.report);
+  #takeComing(token: number): void {
+    const coming = this.#coming.get(token);
+    if (coming === undefined) return;
+    this.#coming.delete(token);
+    epollCtl(this.#epoll, EPOLL_CTL_DEL, coming.report);
     try {
-      this.#adopt(token, takeEntryReport(entry));
+      this.#adopt(token, coming.take());
     } catch (error) {
       this.#sayFailed(token, error);
     }
