@@ -176,10 +176,16 @@ export class CgroupError extends InitPackageError {
 export class ZygoteError extends InitPackageError {
   /** What the zygote's process exited with, where it did. */
   readonly exitCode: number | undefined;
+  /** Its Node cannot be forked on this host: the self-test failed, or it does not know the flags. Trying again is of no use. */
+  readonly unfit: boolean;
 
-  constructor(message: string, options: InitErrorOptions & { exitCode?: number } = {}) {
+  constructor(
+    message: string,
+    options: InitErrorOptions & { exitCode?: number; unfit?: boolean } = {},
+  ) {
     super('ERR_INIT_ZYGOTE', message, options);
     this.exitCode = options.exitCode;
+    this.unfit = options.unfit ?? false;
   }
 }
 

@@ -119,6 +119,7 @@ export type {
   LaunchErrorEvent,
   LaunchPhaseEvent,
   LaunchStartEvent,
+  ZygoteFallbackEvent,
 } from './parent/launch-channels.ts';
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
@@ -126,7 +127,9 @@ export type { TranscriptSink } from './parent/transcript.ts';
 export type { StdioOption, StdioOptions } from './parent/stdio.ts';
 export type { WebStreams } from './parent/web-streams.ts';
 export type { ForkedChild, ForkRequest, Zygote } from './parent/zygote.ts';
-export { sharedZygote, startZygote, type ZygoteOptions } from './parent/zygote-process.ts';
+export { sharedZygote } from './parent/shared-zygote.ts';
+export { type SpawningZygoteOptions, startSpawningZygote } from './parent/spawning-zygote.ts';
+export { startZygote, type ZygoteOptions } from './parent/zygote-process.ts';
 export { type LaunchPlan, planLaunch, type PlanInput } from './plan/plan-launch.ts';
 export { seccompFeatures, type SeccompFeatures } from './seccomp/features.ts';
 export { canForkHere, optionalZygoteFlags, requiredZygoteFlags } from './zygote/zygote-flags.ts';

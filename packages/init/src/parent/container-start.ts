@@ -26,6 +26,10 @@ export class ContainerStart implements Undertaking {
     this.hooks = new ContainerHooks(plan);
   }
 
+  requireSupport(zygote: Zygote): void {
+    zygote.requireSupport?.(this.plan);
+  }
+
   openNamespaces(): OpenNamespaces {
     return openNamespaces(this.plan);
   }

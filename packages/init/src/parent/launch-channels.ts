@@ -44,3 +44,16 @@ export const launchChannels: {
   error: channel('pilotlight:launch:error'),
   abort: channel('pilotlight:launch:abort'),
 };
+
+/** On `pilotlight:zygote:fallback`: this Node cannot be forked, and launches spawn a second Node instead. */
+export type ZygoteFallbackEvent = {
+  /** The message of `error`. */
+  readonly reason: string;
+  /** A ZygoteError. */
+  readonly error: unknown;
+};
+
+/** What the shared zygote tells on `node:diagnostics_channel`. */
+export const zygoteChannels: { readonly fallback: Channel } = {
+  fallback: channel('pilotlight:zygote:fallback'),
+};

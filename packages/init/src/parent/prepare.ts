@@ -8,7 +8,7 @@ import type { LaunchPhase } from './phases.ts';
 import { programFds } from './program-fds.ts';
 import type { Undertaking } from './undertaking.ts';
 import type { Zygote } from './zygote.ts';
-import { sharedZygote } from './zygote-process.ts';
+import { sharedZygote } from './shared-zygote.ts';
 
 /**
  * A child that has done everything but run its program; it waits for `run`.
@@ -76,7 +76,9 @@ async function prepareWithZygote(
   options: LaunchOptions,
 ): Promise<Launching> {
   const prepare = async (zygote: Zygote): Promise<Launching> => {
-    const launching = new Launching(begin(), zygote, options);
+    const undertaking = begin();
+    undertaking.requireSupport?.(zygote);
+    const launching = new Launching(undertaking, zygote, options);
     await launching.prepare();
     return launching;
   };

@@ -17,6 +17,8 @@ export type HookOptions = { signal: AbortSignal | undefined; defaultTimeoutMs: n
 export interface Undertaking {
   readonly plan: ChildPlan;
   readonly groups: ResourceGroups;
+  /** Before anything is done. @throws UnsupportedConfigError for what this zygote cannot do */
+  requireSupport?(zygote: Zygote): void;
   /** @throws LaunchError; nothing stays open then */
   openNamespaces(): OpenNamespaces;
   /** Does what the child relies on from its first stage on. @returns its config. @throws LaunchError */

@@ -24,7 +24,11 @@ import {
   type ZygoteSettings,
 } from '../zygote/protocol.ts';
 import { reportedFailure } from './launch-error.ts';
-import { optionalZygoteFlags, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
+import {
+  optionalZygoteFlags,
+  requiredZygoteFlags,
+  spawningZygoteFlags,
+} from '../zygote/zygote-flags.ts';
 import { plainNodeBinary, protectedNodeBinary } from './node-binary.ts';
 import { Utterances } from './utterances.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
@@ -64,33 +68,57 @@ const EXIT_BAD_FLAG = 9;
  *
  * @throws ZygoteError when it cannot be started or its Node cannot be forked
  */
-export async function startZygote(options: ZygoteOptions = {}): Promise<Zygote> {
+export function startZygote(options: ZygoteOptions = {}): Promise<Zygote> {
+  return startForkingProcess(options);
+}
+
+/** A zygote that is a process of its own. */
+export interface ProcessZygote extends Zygote {
+  /** It has ended, for whatever reason. */
+  readonly gone: Promise<void>;
+}
+
+/** @throws as startZygote */
+export async function startForkingProcess(options: ZygoteOptions): Promise<ProcessZygote> {
+  const program = '@pilotlight/init/zygote';
+  const all = [...requiredZygoteFlags, ...optionalZygoteFlags];
   try {
-    return await ZygoteProcess.start([...requiredZygoteFlags, ...optionalZygoteFlags], options);
-  } catch (error) {
-    if (!(error instanceof ZygoteError) || error.exitCode !== EXIT_BAD_FLAG) throw error;
-    return ZygoteProcess.start(requiredZygoteFlags, options);
+    return await startWithFlags(program, [all, requiredZygoteFlags], options);
+  } catch (cause) {
+    if (!isBadFlag(cause)) throw cause;
+    throw new ZygoteError(
+      `this Node cannot be forked: it does not know ${requiredZygoteFlags.join(' ')}`,
+      { cause, unfit: true, exitCode: EXIT_BAD_FLAG, hint: fitNodeHint },
+    );
   }
 }
+
+/** @throws ZygoteError when it cannot be started */
+export function startSpawningProcess(options: ZygoteOptions): Promise<ProcessZygote> {
+  return startWithFlags('@pilotlight/init/spawning-zygote', [spawningZygoteFlags, []], options);
+}
+
+/** With the first list of flags that Node knows. */
+async function startWithFlags(
+  program: string,
+  [flags = [], ...fewer]: (readonly string[])[],
+  options: ZygoteOptions,
+): Promise<ProcessZygote> {
+  try {
+    return await ZygoteProcess.start(program, flags, options);
+  } catch (error) {
+    if (!isBadFlag(error) || fewer.length === 0) throw error;
+    return startWithFlags(program, fewer, options);
+  }
+}
+
+const isBadFlag = (error: unknown): boolean =>
+  error instanceof ZygoteError && error.exitCode === EXIT_BAD_FLAG;
+
+const fitNodeHint = 'Use a released Node 22.18 or newer from nodejs.org, on glibc or musl.';
 
 /** Binaries and flags that have passed the full self-test. */
 const fullyTested = new Set<string>();
-
-let shared: Promise<Zygote> | undefined;
-
-/** The zygote that launches of this process use when they name none; started on first use, again if it ended. */
-export function sharedZygote(): Promise<Zygote> {
-  if (shared === undefined) {
-    const starting = ZygoteProcess.startShared();
-    shared = starting;
-    // A start that failed, or an end, makes the next launch try again.
-    starting.then(
-      (zygote) => zygote.gone.then(() => void (shared = undefined)),
-      () => void (shared = undefined),
-    );
-  }
-  return shared;
-}
 
 type Waiting = { resolve(pid: number): void; reject(error: unknown): void };
 type Living = {
@@ -99,7 +127,7 @@ type Living = {
   reaped: PromiseWithResolvers<void>;
 };
 
-class ZygoteProcess implements Zygote {
+class ZygoteProcess implements ProcessZygote {
   readonly #process: ChildProcess;
   readonly #requests: SeqpacketSocket;
   readonly #events: Socket;
@@ -111,13 +139,13 @@ class ZygoteProcess implements Zygote {
   #ended: ZygoteError | undefined;
   readonly gone: Promise<void>;
 
-  static async startShared(): Promise<ZygoteProcess> {
-    return (await startZygote()) as ZygoteProcess;
-  }
-
-  static async start(flags: readonly string[], options: ZygoteOptions): Promise<ZygoteProcess> {
+  static async start(
+    program: string,
+    flags: readonly string[],
+    options: ZygoteOptions,
+  ): Promise<ZygoteProcess> {
     const [ours, theirs] = socketpair('seqpacket');
-    const file = fileURLToPath(import.meta.resolve('@pilotlight/init/zygote'));
+    const file = fileURLToPath(import.meta.resolve(program));
     const nodePath = options.nodePath ?? process.execPath;
     const protect = options.readOnlyBinary ?? true;
     let child: ChildProcess;
@@ -285,7 +313,8 @@ class ZygoteProcess implements Zygote {
       case 'unfit':
         return this.#ready?.reject(
           new ZygoteError(`this Node cannot be forked: ${event.reason}`, {
-            hint: 'Use a released Node 22.18 or newer from nodejs.org, on glibc or musl.',
+            unfit: true,
+            hint: fitNodeHint,
           }),
         );
       case 'forked':

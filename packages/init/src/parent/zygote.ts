@@ -1,4 +1,5 @@
 import type { FdLike, OwnedFd, WaitStatus } from '@pilotlight/scm-rights';
+import type { LaunchPlan } from '../plan/plan-launch.ts';
 
 /** One child to be forked. Descriptors are borrowed: the child gets copies, the caller closes its own. */
 export type ForkRequest = {
@@ -48,8 +49,16 @@ export interface ForkedChild {
   forget(): void;
 }
 
-/** Something that forks: a process of ours, or this very process. */
+/** Something that forks: a process of ours, or this very process. Where neither can, something that spawns. */
 export interface Zygote {
+  /** Why it spawns a second Node for each child where others fork; only where it took the place of one that does. */
+  readonly fallbackReason?: string;
+  /**
+   * Asked before anything of a launch is done.
+   *
+   * @throws UnsupportedConfigError for what this zygote cannot do and others can
+   */
+  requireSupport?(plan: LaunchPlan): void;
   fork(request: ForkRequest): Promise<ForkedChild>;
   /** Ends it. Children that run stay alive; nobody here learns their status. */
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 import { Script } from 'node:vm';
+import { isSyscallError } from '@pilotlight/scm-rights';
 import { close, pidfdSendSignal, poll, POLLIN, waitid } from '@pilotlight/scm-rights/libc';
 import type { Syscall } from '../syscall/syscall.ts';
 import type { Forker } from './forker.ts';
@@ -33,9 +34,17 @@ export function selfTest(
   forker: Forker,
   level: 'quick' | 'full' = 'quick',
 ): string | undefined {
-  const first = forkOnce(sys, forker, levels[level]);
-  return first.crashed ? forkOnce(sys, forker, levels[level]).reason : first.reason;
+  try {
+    const first = forkOnce(sys, forker, levels[level]);
+    return first.crashed ? forkOnce(sys, forker, levels[level]).reason : first.reason;
+  } catch (error) {
+    if (isSyscallError(error) && !transientErrors.includes(error.code)) return error.message;
+    throw error;
+  }
 }
+
+/** For want of resources, which may be there at the next start. */
+const transientErrors = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'];
 
 type Outcome = { reason: string | undefined; crashed: boolean };
 

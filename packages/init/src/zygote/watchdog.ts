@@ -93,14 +93,21 @@ const FORKED_NO_EXEC = 0x40;
 /** read, recvfrom and recvmsg: how a child waits for its parent. */
 const receivingCalls = process.arch === 'arm64' ? ['63', '207', '212'] : ['0', '45', '47'];
 
-/** Asks /proc. What may not be asked of a child that belongs to root counts as waiting. */
-export function childProgress(pid: number): ChildProgress {
+/**
+ * Asks /proc. What may not be asked of a child that belongs to root counts as waiting.
+ *
+ * @param hasRunNothing whether it is still what it was made as, from the flags of its stat. Default: forked, and nothing run since
+ */
+export function childProgress(
+  pid: number,
+  hasRunNothing: (flags: number) => boolean = (flags) => (flags & FORKED_NO_EXEC) !== 0,
+): ChildProgress {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The second field is a name in parentheses that may hold anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const isZombie = fields[0] === 'Z' || fields[0] === 'X';
-    if (isZombie || (Number(fields[6]) & FORKED_NO_EXEC) === 0) return 'program';
+    if (isZombie || !hasRunNothing(Number(fields[6]))) return 'program';
     const [call = '', fd = '0'] = readFileSync(`/proc/${pid}/syscall`, 'latin1').split(' ');
     if (!receivingCalls.includes(call)) return 'busy';
     // A fifo of a hostile image is read as well.

@@ -22,6 +22,12 @@ export const optionalZygoteFlags: readonly string[] = [
   '--no-minor-gc-task',
 ];
 
+/**
+ * For a process that is not forked: fewer threads beside the one that becomes the child, which
+ * count in its cgroup and have nothing to do.
+ */
+export const spawningZygoteFlags: readonly string[] = ['--single-threaded', '--v8-pool-size=1'];
+
 /** Whether this very process was started so that it can fork itself. */
 export function canForkHere(execArgv: readonly string[] = process.execArgv): boolean {
   return requiredZygoteFlags.every((flag) => execArgv.includes(flag));
