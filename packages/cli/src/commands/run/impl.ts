@@ -1,4 +1,5 @@
-import { canForkHere, localZygote, type Zygote } from '@pilotlight/init';
+import { resolve } from 'node:path';
+import { canForkHere, localZygote, sharedZygote, type Zygote } from '@pilotlight/init';
 import { openStore } from '@pilotlight/process-store';
 import type { CliContext } from '../../context.ts';
 import { writeWarning } from '../../render/warning.ts';
@@ -7,7 +8,7 @@ import { runDetached } from './run-detached.ts';
 import { runForeground } from './run-foreground.ts';
 import { requirePrivilege } from './require-privilege.ts';
 import { requireTerminalPlace } from './require-terminal-place.ts';
-import { subjectOf } from './subject.ts';
+import { type Subject, subjectOf } from './subject.ts';
 
 /**
  * In the foreground, the exit code becomes the program's. Throws UsageError, PrivilegeError, TerminalError, FileError,
@@ -22,18 +23,28 @@ export async function run(
   requireTerminalPlace(this.host, flags, subject.spec.process.terminal ?? false);
   requirePrivilege(this.host.uid);
   await using store = await openStore(this.root, { create: false });
-  const zygote = zygoteHere();
+  const zygote = await zygoteFor(subject);
   const onWarning = (warning: Error): void => writeWarning(this.host, warning);
-  const request = { ...subject, ...zygote, onWarning, ...(id === undefined ? {} : { id }) };
+  const request = { ...subject, zygote, onWarning, ...(id === undefined ? {} : { id }) };
   try {
     if (flags.detach) await runDetached(store, request, flags);
     else this.process.exitCode = await runForeground(store, request, flags, this.host);
   } finally {
-    await zygote.zygote?.close();
+    await zygote.close();
   }
 }
 
-/** This very process forks if it was started so that it may; otherwise a process made for it does. */
-function zygoteHere(): { zygote?: Zygote } {
-  return canForkHere() ? { zygote: localZygote() } : {};
+/** This very process forks if it may; otherwise a process made for it does. */
+async function zygoteFor(subject: Subject): Promise<Zygote> {
+  return canForkHere() && !canImageReachBinary(subject) ? localZygote() : sharedZygote();
+}
+
+/**
+ * Whether a program of the image's own could have Node's binary run inside, and then overwrite it
+ * (CVE-2019-5736): as root, without a user namespace, and not on the host's own root, whose programs are
+ * the caller's choice. Only a zygote process runs from a clone of the binary that nobody can write.
+ */
+function canImageReachBinary({ spec, bundle }: Subject): boolean {
+  const hasUserNamespace = (spec.linux?.namespaces ?? []).some(({ type }) => type === 'user');
+  return !hasUserNamespace && resolve(bundle, spec.root.path) !== '/';
 }
