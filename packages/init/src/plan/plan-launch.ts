@@ -15,6 +15,7 @@ import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { planCapabilities } from './capabilities.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
+import { requireNoIdMapping } from './id-mapping.ts';
 import { requireMappedOwners } from './mount-owners.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
@@ -140,6 +141,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroupNamespace: namespaces.cgroup,
   });
   requireMappedOwners(mounts, idMaps);
+  if (unprivileged) requireNoIdMapping(mounts);
   const seccomp = planSeccomp(spec, bundle, input.seccompHost);
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
   const { process } = spec;
