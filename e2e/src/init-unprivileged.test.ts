@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 const nobody = 65_534;
-const library = fileURLToPath(import.meta.resolve('@pilotlight/init'));
+/** As it is published: not every Node can run its sources. */
+const library = fileURLToPath(new URL('../dist/index.js', import.meta.resolve('@pilotlight/init')));
 const isRoot = process.getuid?.() === 0;
 /** As root the program is run as somebody else, who must be able to read it. */
 const user = isRoot ? { uid: nobody, gid: nobody } : {};

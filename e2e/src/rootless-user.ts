@@ -23,8 +23,10 @@ export const subUid = 300_000;
 export const subGid = 400_000;
 const name = 'pilot';
 
-const init = fileURLToPath(import.meta.resolve('@pilotlight/init'));
-const scmRights = fileURLToPath(import.meta.resolve('@pilotlight/scm-rights'));
+/** A package as it is published: not every Node can run its sources. */
+const builtOf = (source: string): string => fileURLToPath(new URL('../dist/index.js', source));
+const init = builtOf(import.meta.resolve('@pilotlight/init'));
+const scmRights = builtOf(import.meta.resolve('@pilotlight/scm-rights'));
 const path = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
 
 /** What this machine lacks for a user like this, beside what `missing` knows. */
@@ -101,9 +103,13 @@ const prelude = (bundle: string): string => `
     );
   const childrenOf = (pid) => readFileSync('/proc/' + pid + '/task/' + pid + '/children', 'utf8').split(' ').filter(Boolean);
   /** Cgroups of this program's launches. */
-  const cgroups = (directory = '/sys/fs/cgroup') =>
-    readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).flatMap(({ name }) =>
+  const cgroups = (directory = '/sys/fs/cgroup') => {
+    let entries = [];
+    // Others make and remove theirs meanwhile.
+    try { entries = readdirSync(directory, { withFileTypes: true }); } catch {}
+    return entries.filter((entry) => entry.isDirectory()).flatMap(({ name }) =>
       [...(name.startsWith(prefix) ? [name] : []), ...cgroups(directory + '/' + name)]);
+  };
   const belongings = () => ({
     fds: readdirSync('/proc/self/fd').length,
     mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\\n').length,

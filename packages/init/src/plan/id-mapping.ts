@@ -1,7 +1,8 @@
 import type { MountIdMap, MountIdMapping } from '@pilotlight/sync';
+import type { PlannedMount } from '../config/init-config.ts';
 import type { OciMount, OciSpec } from '../config/oci-spec.ts';
 import type { OciIdMapping } from '../config/spec/namespaces.ts';
-import { InvalidConfigError } from '../errors.ts';
+import { InvalidConfigError, UnsupportedConfigError } from '../errors.ts';
 import type { MountOptions } from './mount-options.ts';
 
 /**
@@ -60,6 +61,26 @@ function namespaceOf(
     uid_mappings: (linux?.uidMappings ?? []).map(toMap),
     gid_mappings: (linux?.gidMappings ?? []).map(toMap),
   };
+}
+
+/**
+ * For an unprivileged launcher: to map the ids of a mount takes CAP_SYS_ADMIN in the user namespace that
+ * owns its file system; mount_setattr(2), ID-mapped mounts.
+ *
+ * @throws UnsupportedConfigError
+ */
+export function requireNoIdMapping(mounts: readonly PlannedMount[]): void {
+  const mapped = mounts.flatMap((mount) =>
+    mount.kind === 'bind' && mount.idMapping !== undefined ? [`mounts[${mount.index}]`] : [],
+  );
+  const [first, ...others] = mapped;
+  if (first === undefined) return;
+  throw new UnsupportedConfigError(
+    first,
+    'an unprivileged user cannot map the ids of a mount',
+    others,
+    { hint: 'Remove idmap, uidMappings and gidMappings from it, or launch as root.' },
+  );
 }
 
 const toMap = ({ containerID, hostID, size }: OciIdMapping): MountIdMap => ({

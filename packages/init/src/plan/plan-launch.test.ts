@@ -113,6 +113,19 @@ describe('planLaunch', () => {
     expect(plan(joining).init.timeOffsets).toBe('boottime 1 0\n');
   });
 
+  it('planLaunch refuses mapped mounts to an unprivileged launcher', () => {
+    const mapped = (spec: OciSpec): void => {
+      const line = [{ containerID: 0, hostID: 5, size: 1 }];
+      const mount = { source: '/a', options: ['bind'], uidMappings: line, gidMappings: line };
+      spec.mounts!.push({ destination: '/a', ...mount }, { destination: '/b', ...mount });
+    };
+    const launcher = { uid: 1000, gid: 1000 };
+    expect(() => plan(mapped, { launcher })).toThrow(
+      'mounts[7] is not supported: an unprivileged user cannot map the ids of a mount (and 1 more: mounts[8])',
+    );
+    expect(plan(mapped).init.mounts).toHaveLength(9);
+  });
+
   it('planLaunch refuses a cgroup where no hierarchy is mounted', () => {
     expect(() => plan(() => {}, { hierarchies: [] })).toThrow(/no hierarchy is mounted/);
   });

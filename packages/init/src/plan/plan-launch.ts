@@ -11,6 +11,7 @@ import { planRdt, type RdtPlan } from '../rdt/plan-rdt.ts';
 import { hostResctrl, type Resctrl } from '../rdt/resctrl.ts';
 import { devLinks, planDevices } from './devices.ts';
 import { childHooks, planHooks, type PlannedHooks } from './hooks.ts';
+import { requireNoIdMapping } from './id-mapping.ts';
 import { requireMappedOwners } from './mount-owners.ts';
 import { planMounts } from './mounts.ts';
 import { type NetDevicesPlan, planNetDevices } from './net-devices.ts';
@@ -96,6 +97,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
     cgroupNamespace: namespaces.cgroup,
   });
   requireMappedOwners(mounts, idMaps);
+  if (unprivileged) requireNoIdMapping(mounts);
   const ownsDev = !mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev');
   const linux = spec.linux ?? {};
   const hooks = planHooks(spec, id, bundle);
