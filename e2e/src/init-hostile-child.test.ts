@@ -59,12 +59,12 @@ describe.skipIf(lacking !== '')(`a hostile child${lacking}`, () => {
     ).catch((failure: unknown) => failure);
     expect(error).toSatisfy(isLaunchError);
     const failure = error as LaunchError;
-    for (const text of [failure.message, failure.step, failure.hint ?? '', failure.path ?? '']) {
+    const { message, step, hint = '', path = '', cause } = failure;
+    const because = cause instanceof Error ? cause.message : '';
+    for (const text of [message, step, hint, path, because]) {
       expect(text.length).toBeLessThan(mostCharacters);
     }
     expect(failure.message).not.toBe('');
-    const { cause } = failure;
-    if (cause instanceof Error) expect(cause.message.length).toBeLessThan(mostCharacters);
     return failure;
   }
 
