@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest';
 import type { ChildFds } from '../child/child-fds.ts';
 import { CLONE_NEWNS, CLONE_NEWPID } from '../plan/namespaces.ts';
 import { createRecordingSyscall, type RecordingSyscall } from '../syscall/recording.ts';
-import { EntryFailure } from './entry.ts';
 import { spawnChild } from './spawn-child.ts';
 import type { ProcessSpawner } from './spawn-process.ts';
 import type { SpawnedChild, SpawnedReport } from './spawned-child.ts';
