@@ -605,6 +605,23 @@ describe.skipIf(lacking !== '')(`the shared zygote${lacking}`, () => {
     });
   });
 
+  it('pilotlight run works in a process that may not use clone3', async () => {
+    const file = join(directory, 'run.mjs');
+    const launcher = fileURLToPath(new URL('../../bin/pilotlight', import.meta.url));
+    const spec = shellSpec('echo "pid $$"; exit 17');
+    writeFileSync(join(bundle.path, 'config.json'), JSON.stringify(spec));
+    const args = ['--root', join(directory, 'state'), 'run', '--bundle', bundle.path, newId()];
+    writeFileSync(
+      file,
+      `import { spawnSync } from 'node:child_process';
+       ${hideClone3}
+       const { status, stdout, stderr } = spawnSync(${JSON.stringify(launcher)}, ${JSON.stringify(args)}, { encoding: 'utf8' });
+       console.log(JSON.stringify({ status, stdout, stderr }));`,
+    );
+    const { stdout } = await promisify(execFile)(process.execPath, [file]);
+    expect(JSON.parse(stdout)).toEqual({ status: 17, stdout: 'pid 1\n', stderr: '' });
+  });
+
   it('sharedZygote of a process whose Node can be forked does not fall back', async () => {
     const result = await resultOf(
       `const { code } = await (await launchIt(1)).exited;
