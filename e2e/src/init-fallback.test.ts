@@ -327,7 +327,7 @@ describe.skipIf(lacking !== '')(`a zygote that spawns${lacking}`, () => {
     });
     const path = (file: string): string => `/proc/${holder.pid}/ns/${file}`;
 
-    it('it joins those of network, ipc, uts and mounts', async () => {
+    it('joins those of network, ipc, uts and mounts', async () => {
       const { stdout, stderr } = await runIn(
         bundle,
         'for n in net ipc uts; do readlink /proc/self/ns/$n; done; echo $$',
@@ -353,7 +353,7 @@ describe.skipIf(lacking !== '')(`a zygote that spawns${lacking}`, () => {
       ['pid', 'pid', /take it over/],
       ['time', 'time', /threads/],
       ['user', 'user', /threads/],
-    ] as const)('it refuses to join one of type %s', async (type, file, why) => {
+    ] as const)('refuses to join one of type %s', async (type, file, why) => {
       const error = await failureOf((spec) => {
         const others = spec.linux!.namespaces!.filter((namespace) => namespace.type !== type);
         spec.linux!.namespaces = [...others, { type, path: path(file) }];
@@ -367,25 +367,25 @@ describe.skipIf(lacking !== '')(`a zygote that spawns${lacking}`, () => {
     });
   });
 
-  it('it refuses a new user namespace before anything is done', async () => {
+  it('refuses a new user namespace before anything is done', async () => {
     const before = belongings();
-    const marks: string[] = [];
+    const ran = join(bundle.path, 'ran');
     const error = await failureOf((spec) => {
       spec.linux!.namespaces!.push({ type: 'user' });
       spec.linux!.uidMappings = [{ containerID: 0, hostID: 1000, size: 1 }];
       spec.linux!.gidMappings = [{ containerID: 0, hostID: 1000, size: 1 }];
-      spec.hooks = { createRuntime: [{ path: '/bin/false' }] };
+      spec.hooks = { createRuntime: [{ path: '/bin/touch', args: ['touch', ran] }] };
     });
-    expect(marks).toEqual([]);
     expect(error).toBeInstanceOf(UnsupportedConfigError);
     expect(error).toMatchObject({
       field: 'linux.namespaces',
       message: expect.stringContaining('a new user namespace'),
     });
+    expect(existsSync(ran)).toBe(false);
     await requireNothingLeft(before);
   });
 
-  it('it refuses an id-mapped mount that needs a new user namespace', async () => {
+  it('refuses an id-mapped mount that needs a new user namespace', async () => {
     const error = await failureOf((spec) => {
       spec.mounts!.push({
         destination: '/data',
@@ -603,6 +603,23 @@ describe.skipIf(lacking !== '')(`the shared zygote${lacking}`, () => {
       refused: 'ERR_INIT_UNSUPPORTED_CONFIG',
       message: expect.stringContaining('nothing is forked because this Node cannot be forked'),
     });
+  });
+
+  it('pilotlight run works in a process that may not use clone3', async () => {
+    const file = join(directory, 'run.mjs');
+    const launcher = fileURLToPath(new URL('../../bin/pilotlight', import.meta.url));
+    const spec = shellSpec('echo "pid $$"; exit 17');
+    writeFileSync(join(bundle.path, 'config.json'), JSON.stringify(spec));
+    const args = ['--root', join(directory, 'state'), 'run', '--bundle', bundle.path, newId()];
+    writeFileSync(
+      file,
+      `import { spawnSync } from 'node:child_process';
+       ${hideClone3}
+       const { status, stdout, stderr } = spawnSync(${JSON.stringify(launcher)}, ${JSON.stringify(args)}, { encoding: 'utf8' });
+       console.log(JSON.stringify({ status, stdout, stderr }));`,
+    );
+    const { stdout } = await promisify(execFile)(process.execPath, [file]);
+    expect(JSON.parse(stdout)).toEqual({ status: 17, stdout: 'pid 1\n', stderr: '' });
   });
 
   it('sharedZygote of a process whose Node can be forked does not fall back', async () => {

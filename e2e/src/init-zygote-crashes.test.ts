@@ -154,114 +154,117 @@ describe.skipIf(lacking !== '')(`what ends at the wrong moment${lacking}`, () =>
   );
 
   const hasFuse = existsSync('/dev/fuse');
-  describe.skipIf(!hasFuse)(`a child that is stuck${hasFuse ? '' : ' (needs FUSE)'}`, () => {
-    let directory: string;
-    beforeAll(() => {
-      directory = mkdtempSync(join(tmpdir(), 'pilotlight-stuck-'));
-    });
-    afterAll(() => rmSync(directory, { recursive: true, force: true }));
-    let silent: number | undefined;
-    afterEach(() => {
-      if (silent === undefined) return;
-      closeSync(silent);
-      silent = undefined;
-      execFileSync('umount', ['--lazy', join(directory, 'rootfs/silent')]);
-    });
-
-    /** A process with one launch that cannot end, stuck after the gate. */
-    async function stuckLaunch(watchdogMs: number): Promise<{
-      parent: ReturnType<typeof spawn>;
-      child: number;
-      ended: Promise<unknown>;
-    }> {
-      const rootfs = join(directory, 'rootfs');
-      rmSync(rootfs, { recursive: true, force: true });
-      execFileSync('cp', ['-a', bundle.rootfs, rootfs]);
-      // An image whose list of users lies on a file system that never answers.
-      rmSync(join(rootfs, 'etc/passwd'));
-      symlinkSync('/silent/passwd', join(rootfs, 'etc/passwd'));
-      mkdirSync(join(rootfs, 'silent'));
-      silent = openSync('/dev/fuse', 'r+');
-      execFileSync(
-        'mount',
-        [
-          '-i',
-          '-t',
-          'fuse',
-          '-o',
-          'fd=3,rootmode=40000,user_id=0,group_id=0',
-          'silent',
-          join(rootfs, 'silent'),
-        ],
-        { stdio: ['ignore', 'inherit', 'inherit', silent] },
-      );
-      const spec = shellSpec('exit 0', (changed) => {
-        changed.process.env = ['PATH=/bin'];
+  describe.skipIf(!hasFuse).each(['startZygote', 'startSpawningZygote'])(
+    `a child of %s that is stuck${hasFuse ? '' : ' (needs FUSE)'}`,
+    (start) => {
+      let directory: string;
+      beforeAll(() => {
+        directory = mkdtempSync(join(tmpdir(), 'pilotlight-stuck-'));
       });
-      const program = join(directory, 'stuck.mjs');
-      writeFileSync(
-        program,
-        `import { prepareLaunch, startZygote } from ${JSON.stringify(library)};
-         const zygote = await startZygote({ watchdogMs: ${watchdogMs} });
+      afterAll(() => rmSync(directory, { recursive: true, force: true }));
+      let silent: number | undefined;
+      afterEach(() => {
+        if (silent === undefined) return;
+        closeSync(silent);
+        silent = undefined;
+        execFileSync('umount', ['--lazy', join(directory, 'rootfs/silent')]);
+      });
+
+      /** A process with one launch that cannot end, stuck after the gate. */
+      async function stuckLaunch(watchdogMs: number): Promise<{
+        parent: ReturnType<typeof spawn>;
+        child: number;
+        ended: Promise<unknown>;
+      }> {
+        const rootfs = join(directory, 'rootfs');
+        rmSync(rootfs, { recursive: true, force: true });
+        execFileSync('cp', ['-a', bundle.rootfs, rootfs]);
+        // An image whose list of users lies on a file system that never answers.
+        rmSync(join(rootfs, 'etc/passwd'));
+        symlinkSync('/silent/passwd', join(rootfs, 'etc/passwd'));
+        mkdirSync(join(rootfs, 'silent'));
+        silent = openSync('/dev/fuse', 'r+');
+        execFileSync(
+          'mount',
+          [
+            '-i',
+            '-t',
+            'fuse',
+            '-o',
+            'fd=3,rootmode=40000,user_id=0,group_id=0',
+            'silent',
+            join(rootfs, 'silent'),
+          ],
+          { stdio: ['ignore', 'inherit', 'inherit', silent] },
+        );
+        const spec = shellSpec('exit 0', (changed) => {
+          changed.process.env = ['PATH=/bin'];
+        });
+        const program = join(directory, 'stuck.mjs');
+        writeFileSync(
+          program,
+          `import { prepareLaunch, ${start} } from ${JSON.stringify(library)};
+         const zygote = await ${start}({ watchdogMs: ${watchdogMs} });
          const config = ${JSON.stringify({ id: newId(), spec, bundle: directory })};
          const prepared = await prepareLaunch(config, { zygote, stdio: ['ignore', 'ignore', 'ignore'] });
          console.log(prepared.pid, prepared.cgroupPaths.join(':'));
          process.stdin.once('data', () => prepared.run().catch(() => undefined));`,
-      );
-      const parent = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
-      const ended = once(parent, 'exit');
-      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
-      const [pid = '', paths = ''] = line.toString().trim().split(' ');
-      cgroups.push(...paths.split(':').filter(Boolean));
-      return { parent, child: Number(pid), ended };
-    }
-    const cgroups: string[] = [];
-    const removeCgroups = async (): Promise<void> => {
-      const { removeCgroup } = await import('@pilotlight/init');
-      await removeCgroup(cgroups.splice(0));
-    };
-    /** In openat2(2). */
-    const opensList = (pid: number): boolean =>
-      readFileSync(`/proc/${pid}/syscall`, 'latin1').startsWith('437 ');
+        );
+        const parent = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+        const ended = once(parent, 'exit');
+        const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+        const [pid = '', paths = ''] = line.toString().trim().split(' ');
+        cgroups.push(...paths.split(':').filter(Boolean));
+        return { parent, child: Number(pid), ended };
+      }
+      const cgroups: string[] = [];
+      const removeCgroups = async (): Promise<void> => {
+        const { removeCgroup } = await import('@pilotlight/init');
+        await removeCgroup(cgroups.splice(0));
+      };
+      /** In openat2(2). */
+      const opensList = (pid: number): boolean =>
+        readFileSync(`/proc/${pid}/syscall`, 'latin1').startsWith('437 ');
 
-    it('a zygote kills it while its parent is stopped', async () => {
-      const { parent, child, ended } = await stuckLaunch(300);
-      using pidfd = pidfdOpen(child);
-      // For longer than the watchdog's limit it waits at the gate, where nobody may kill it.
-      await sleep(700);
-      parent.stdin!.write('go\n');
-      await expect.poll(() => opensList(child)).toBe(true);
-      parent.kill('SIGSTOP');
-      await waitPidfd(pidfd);
-      parent.kill('SIGCONT');
-      parent.kill('SIGKILL');
-      await ended;
-      await removeCgroups();
-    });
+      it('a zygote kills it while its parent is stopped', async () => {
+        const { parent, child, ended } = await stuckLaunch(300);
+        using pidfd = pidfdOpen(child);
+        // For longer than the watchdog's limit it waits at the gate, where nobody may kill it.
+        await sleep(700);
+        parent.stdin!.write('go\n');
+        await expect.poll(() => opensList(child)).toBe(true);
+        parent.kill('SIGSTOP');
+        await waitPidfd(pidfd);
+        parent.kill('SIGCONT');
+        parent.kill('SIGKILL');
+        await ended;
+        await removeCgroups();
+      });
 
-    it('a zygote kills it when its parent is gone, and ends', async () => {
-      const { parent, child, ended } = await stuckLaunch(600_000);
-      using pidfd = pidfdOpen(child);
-      const [zygotePid] = childrenOf(parent.pid!);
-      using zygotePidfd = pidfdOpen(zygotePid!);
-      parent.stdin!.write('go\n');
-      await expect.poll(() => opensList(child)).toBe(true);
-      parent.kill('SIGKILL');
-      await ended;
-      await waitPidfd(pidfd);
-      await waitPidfd(zygotePidfd);
-      await removeCgroups();
-    });
+      it('a zygote kills it when its parent is gone, and ends', async () => {
+        const { parent, child, ended } = await stuckLaunch(600_000);
+        using pidfd = pidfdOpen(child);
+        const [zygotePid] = childrenOf(parent.pid!);
+        using zygotePidfd = pidfdOpen(zygotePid!);
+        parent.stdin!.write('go\n');
+        await expect.poll(() => opensList(child)).toBe(true);
+        parent.kill('SIGKILL');
+        await ended;
+        await waitPidfd(pidfd);
+        await waitPidfd(zygotePidfd);
+        await removeCgroups();
+      });
 
-    it('a child at the gate ends by itself when its parent is gone', async () => {
-      const { parent, child, ended } = await stuckLaunch(600_000);
-      using pidfd = pidfdOpen(child);
-      parent.kill('SIGKILL');
-      await ended;
-      expect(await waitPidfd(pidfd)).toMatch(/exited|reaped/);
-      await removeCgroups();
-    });
-  });
+      it('a child at the gate ends by itself when its parent is gone', async () => {
+        const { parent, child, ended } = await stuckLaunch(600_000);
+        using pidfd = pidfdOpen(child);
+        parent.kill('SIGKILL');
+        await ended;
+        expect(await waitPidfd(pidfd)).toMatch(/exited|reaped/);
+        await removeCgroups();
+      });
+    },
+  );
 });
 
 function kill(pid: number): void {

@@ -1,5 +1,5 @@
 import { isSyscallError } from '@pilotlight/scm-rights';
-import { type JsonValue, PeerInitError } from '@pilotlight/sync';
+import { isSyncError, type JsonValue, PeerInitError } from '@pilotlight/sync';
 import { ChildDiedError, isLaunchError, LaunchError, type LaunchFailure } from '../errors.ts';
 import type { HostFailure } from '../host/host-failure.ts';
 import { CLONE_NEWUSER } from '../plan/namespaces.ts';
@@ -69,8 +69,16 @@ function integer(arg: Report, key: string, least: number, most: number): number 
   return isInteger && value >= least && value <= most ? value : undefined;
 }
 
-/** A failed system call of the parent's, with the step it was made for. */
+/** A failed system call of the parent's, or words of a child that are none, with the step that it came after. */
 export function parentFailure(step: string, cause: unknown): unknown {
+  if (isSyncError(cause)) {
+    return new LaunchError({
+      step,
+      message: bounded(`${step}: ${cause.message}`),
+      cause,
+      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
+    });
+  }
   if (!isSyscallError(cause)) return cause;
   return new LaunchError({
     step,

@@ -1,4 +1,10 @@
-import { decodeWaitStatus, fdNumber, OwnedFd, readiness } from '@pilotlight/scm-rights';
+import {
+  decodeWaitStatus,
+  fdNumber,
+  isSyscallError,
+  OwnedFd,
+  readiness,
+} from '@pilotlight/scm-rights';
 import { canForkHere, requiredZygoteFlags } from '../zygote/zygote-flags.ts';
 import { ZygoteError } from '../errors.ts';
 import {
@@ -8,12 +14,16 @@ import {
   type ForkingProcess,
   forkingProcess,
 } from '../zygote/forking-process.ts';
+import { fallBack } from './fall-back.ts';
 import { reportedFailure } from './launch-error.ts';
 import type { ForkedChild, ForkRequest, Zygote } from './zygote.ts';
 
 /**
  * Lets this process fork itself, without a zygote beside it: for a command line that launches one
  * container and ends. Its children are its own; they outlive it.
+ *
+ * It makes no self-test, which would cost as much as a launch. Where the kernel or a seccomp filter has
+ * no clone3(2) for it, it has a second Node spawned for each child, as sharedZygote does.
  *
  * @throws ZygoteError when Node was started without the flags that make forking safe
  */
@@ -24,13 +34,24 @@ export function localZygote(): Zygote {
     });
   }
   let prepared: ForkingProcess | undefined;
+  let spawning: Promise<Zygote> | undefined;
   return {
     async fork(request: ForkRequest): Promise<ForkedChild> {
+      if (spawning !== undefined) return (await spawning).fork(request);
       prepared ??= forkingProcess();
       const forking = prepared;
       // A pool thread inside a call could hold a lock of libc, which the child would wait for forever.
       await readiness.quiesce();
-      const { pid, pidfd } = await forkHere(forking, request);
+      let forked: Fork;
+      try {
+        forked = await forkHere(forking, request);
+      } catch (cause) {
+        if (!isSyscallError(cause, 'ENOSYS') || cause.syscall !== 'clone3') throw cause;
+        const message = `this Node cannot be forked: ${cause.message}`;
+        spawning = fallBack(new ZygoteError(message, { cause, unfit: true }));
+        return (await spawning).fork(request);
+      }
+      const { pid, pidfd } = forked;
       const owned = new OwnedFd(pidfd);
       const watch = new AbortController();
       const ended = readiness
@@ -50,6 +71,7 @@ export function localZygote(): Zygote {
     },
     async close() {
       prepared = undefined;
+      await spawning?.then((zygote) => zygote.close());
     },
   };
 }

@@ -1,6 +1,5 @@
 import { ZygoteError } from '../errors.ts';
-import { zygoteChannels, type ZygoteFallbackEvent } from './launch-channels.ts';
-import { startFallbackZygote } from './spawning-zygote.ts';
+import { fallBack } from './fall-back.ts';
 import type { Zygote } from './zygote.ts';
 import { type ProcessZygote, startForkingProcess } from './zygote-process.ts';
 
@@ -27,20 +26,12 @@ export function sharedZygote(): Promise<Zygote> {
   return shared;
 }
 
-let told = false;
-
 async function start(): Promise<ProcessZygote> {
   try {
     return await startForkingProcess({});
   } catch (error) {
     // One that was killed, or was too slow, says nothing about this Node.
-    if (!(error instanceof ZygoteError) || !error.unfit) throw error;
-    const zygote = await startFallbackZygote(error.message);
-    if (!told && zygoteChannels.fallback.hasSubscribers) {
-      const event: ZygoteFallbackEvent = { reason: error.message, error };
-      zygoteChannels.fallback.publish(event);
-    }
-    told = true;
-    return zygote;
+    if (error instanceof ZygoteError && error.unfit) return fallBack(error);
+    throw error;
   }
 }

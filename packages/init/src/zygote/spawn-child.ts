@@ -13,8 +13,6 @@ import type { SpawnedChild, SpawnedReport } from './spawned-child.ts';
 
 /** This very program, whatever file or detached mount it was started from. */
 const ownBinary = '/proc/self/exe';
-/** Above what one message of a Unix socket carries: no copy replaces another one on its way. */
-const LEAST_PARKING_FD = 512;
 const streams = [0, 1, 2];
 const maxReportBytes = 32 * 1024;
 
@@ -59,17 +57,21 @@ export function spawnChild(
     },
     report: hand(theirs),
   };
+  // Above all numbers that are given out, so that no copy replaces another one on its way.
+  const copy = (fd: number): number => sys.dupAbove(fd, inherited.length);
   const parked: number[] = [];
+  let cgroup: number | undefined;
   try {
-    for (const fd of inherited) parked.push(sys.dupAbove(fd, LEAST_PARKING_FD));
+    for (const fd of inherited) parked.push(copy(fd));
+    if (cgroupFd !== undefined) cgroup = copy(cgroupFd);
     const args = [...commandLine, JSON.stringify({ child: spawned })];
     const pid = bornInNewPidNamespace(sys, spawner, (cloneFlags & CLONE_NEWPID) !== 0, () =>
       attempting('start the second Node', {}, () => spawner.spawn(ownBinary, args, parked)),
     );
-    const cgroup = cgroupFd === undefined ? undefined : sys.dupAbove(cgroupFd, LEAST_PARKING_FD);
     return { report: ours, take: () => adopt(sys, spawner, pid, ours, cgroup) };
   } catch (error) {
     close(ours);
+    if (cgroup !== undefined) close(cgroup);
     throw reported(error);
   } finally {
     close(theirs);
