@@ -171,6 +171,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       becomeRoot: namespaces.user !== undefined,
       canSetGroups: idMaps?.writtenBy !== 'own',
       timeOffsets,
+      unshareIpc: namespaces.ipc,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
       netDevices: [],
