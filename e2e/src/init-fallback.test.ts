@@ -372,8 +372,8 @@ describe.skipIf(lacking !== '')(`a zygote that spawns${lacking}`, () => {
     const ran = join(bundle.path, 'ran');
     const error = await failureOf((spec) => {
       spec.linux!.namespaces!.push({ type: 'user' });
-      spec.linux!.uidMappings = [{ containerID: 0, hostID: 1000, size: 1 }];
-      spec.linux!.gidMappings = [{ containerID: 0, hostID: 1000, size: 1 }];
+      spec.linux!.uidMappings = [{ containerID: 0, hostID: 1000, size: 100 }];
+      spec.linux!.gidMappings = [{ containerID: 0, hostID: 1000, size: 100 }];
       spec.hooks = { createRuntime: [{ path: '/bin/touch', args: ['touch', ran] }] };
     });
     expect(error).toBeInstanceOf(UnsupportedConfigError);
@@ -590,7 +590,7 @@ describe.skipIf(lacking !== '')(`the shared zygote${lacking}`, () => {
        codes.push((await (await launchIt(3)).exited).code);
        const refused = await launchIt(4, (spec) => {
          spec.linux.namespaces.push({ type: 'user' });
-         spec.linux.uidMappings = spec.linux.gidMappings = [{ containerID: 0, hostID: 5, size: 1 }];
+         spec.linux.uidMappings = spec.linux.gidMappings = [{ containerID: 0, hostID: 5, size: 100 }];
        }).catch((error) => error);
        return { codes, fallbackReason, refused: refused.code, message: refused.message };`,
       hideClone3,

@@ -129,6 +129,12 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
     ]);
   });
 
+  it('launch gives /dev/mqueue to the root of a user namespace', async () => {
+    const script = 'stat -c %u:%g /dev/mqueue; chmod 1755 /dev/mqueue && echo changed';
+    const { stdout } = await runIn(bundle, script, withUser());
+    expect(stdout).toBe('0:0\nchanged\n');
+  });
+
   it('launch runs a user of a user namespace with the groups that are mapped', async () => {
     const { stdout } = await runIn(
       bundle,

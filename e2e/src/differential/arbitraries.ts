@@ -706,7 +706,11 @@ const entries: readonly Entry[] = [
       [{ containerID: 0, hostID: 0, size: 4_294_967_295 }],
     ),
     apply(spec, mappings) {
-      spec.linux!.namespaces!.push({ type: 'user' });
+      const { namespaces = [] } = spec.linux!;
+      // Whose rights proc, sysfs and mqueue want of whoever mounts them; crun then binds the host's.
+      for (const type of ['pid', 'network', 'ipc', 'user'] as const) {
+        if (!namespaces!.some((one) => one.type === type)) namespaces!.push({ type });
+      }
       linux(spec)['uidMappings'] = [...mappings];
       linux(spec)['gidMappings'] = [...mappings];
       // There the nodes of the host are bound: the references take whatever has the name.

@@ -92,6 +92,10 @@ type Deliberate = {
 const isOf = (line: string, path: string): boolean => line.startsWith(`${path} `);
 const isBelow = (line: string, path: string): boolean =>
   line.replace(/^touch: (.*)\/x-probe: .*/, '$1 refused').startsWith(`${path}/`);
+function isCopiedUp(line: string, { mounts }: OciSpec): boolean {
+  const copied = mounts?.filter(({ options }) => options?.includes('tmpcopyup')) ?? [];
+  return copied.some(({ destination }) => isOf(line, destination));
+}
 const masked = (spec: OciSpec): readonly string[] => spec.linux?.maskedPaths ?? [];
 const readonly = (spec: OciSpec): readonly string[] => spec.linux?.readonlyPaths ?? [];
 
@@ -103,6 +107,12 @@ export const deliberate: readonly Deliberate[] = [
     why: 'runc before 1.2 lets every container use /dev/net/tun; config-linux.md, "Default Devices", does not have it',
     differs: (line) => line === 'c 10:200 rwm',
   },
+  ...(['paths', 'devices'] as const).map((section): Deliberate => ({
+    runtime: 'runc',
+    section,
+    why: 'runc makes the ipc namespace as the user of the root of the user namespace, and not as its group',
+    alike: (line) => line.replace(/^(\/dev\/mqueue .* \d+):65534/, '$1:0'),
+  })),
   {
     runtime: 'runc',
     section: 'environ',
@@ -115,6 +125,12 @@ export const deliberate: readonly Deliberate[] = [
     section: 'mountinfo',
     why: 'the option "ro" of a cgroup mount is for all of it; both leave the directory of the v1 hierarchies writable',
     differs: (line) => isOf(line, '/sys/fs/cgroup'),
+  },
+  {
+    runtime: 'both',
+    section: 'mountinfo',
+    why: 'a tmpfs with what it covers gets its mode by an option or by chmod(2): the section "paths" has it',
+    alike: (line, spec) => (isCopiedUp(line, spec) ? line.replace(/mode=\d+,?/, '') : line),
   },
   {
     runtime: 'both',
@@ -175,11 +191,7 @@ export const deliberate: readonly Deliberate[] = [
     runtime: 'crun',
     section: 'paths',
     why: 'crun copies what a tmpfs covers, but not the mode of the directory',
-    differs: (line, { mounts }) =>
-      mounts?.some(
-        ({ destination, options }) =>
-          options?.includes('tmpcopyup') === true && isOf(line, destination),
-      ) === true,
+    differs: isCopiedUp,
   },
   {
     runtime: 'crun',
@@ -228,6 +240,11 @@ export const refusals: readonly { runtime: Runtime['name']; said: RegExp; why: s
     runtime: 'crun',
     said: /mount_setattr .*: Invalid argument/,
     why: 'crun 1.8 sets a mode of access times for a tree without clearing the old one, mount_setattr(2)',
+  },
+  {
+    runtime: 'crun',
+    said: /mount `\/dev\/null` to `proc\/keys`: Invalid argument/,
+    why: 'crun makes the root unbindable before it masks paths',
   },
   {
     runtime: 'crun',

@@ -1,7 +1,7 @@
 import type { InitConfig } from '../config/init-config.ts';
 import { ociState } from '../hooks/oci-state.ts';
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
-import { CLONE_NEWCGROUP, CLONE_NEWTIME } from '../plan/namespaces.ts';
+import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWTIME } from '../plan/namespaces.ts';
 import { AT_FDCWD, AT_RECURSIVE } from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { isSyscallError, type SyscallError } from '@pilotlight/scm-rights';
@@ -106,6 +106,13 @@ export const stages: readonly Stage[] = [
       // ptrace(2). After the clocks and the OOM score: the files of an undumpable process in
       // /proc belong to the host's root.
       sys.setDumpable(false);
+    },
+  },
+  {
+    // As the root of a new user namespace: /dev/mqueue belongs to who makes this namespace.
+    name: 'ipc namespace',
+    run({ sys, config }) {
+      if (config.unshareIpc) sys.unshare(CLONE_NEWIPC);
     },
   },
   {

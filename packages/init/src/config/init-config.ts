@@ -54,6 +54,8 @@ export type ProcessConfig = {
 
 /** What only the first process of a container needs, which sets the container up. */
 export type ContainerConfig = {
+  /** As the root of a new user namespace. */
+  unshareIpc: boolean;
   unshareCgroup: boolean;
   /** What to set the clocks of a new time namespace to, as /proc/PID/timens_offsets takes it. */
   timeOffsets: string | undefined;

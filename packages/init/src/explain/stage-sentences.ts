@@ -26,6 +26,10 @@ const sentences: Readonly<Record<string, (config: InitConfig) => StageSentence>>
     becomeRoot
       ? { what: 'Become the root of the user namespace.', field: 'linux.namespaces' }
       : { what: 'Close itself to ptrace(2).' },
+  'ipc namespace': () => ({
+    what: 'Make an IPC namespace as the root of the user namespace.',
+    field: 'linux.namespaces',
+  }),
   keyring: ({ keyring }) => ({ what: `Join the new session keyring ${keyring}.` }),
   'cgroup namespace': () => ({
     what: 'Make a cgroup namespace whose root is the cgroup of the container.',

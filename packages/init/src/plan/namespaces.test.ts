@@ -20,6 +20,7 @@ describe('planNamespaces', () => {
       user: undefined,
       cgroup: true,
       network: true,
+      ipc: false,
       time: false,
     });
   });
@@ -31,6 +32,7 @@ describe('planNamespaces', () => {
       user: undefined,
       cgroup: false,
       network: false,
+      ipc: false,
       time: false,
     });
   });
@@ -50,7 +52,16 @@ describe('planNamespaces', () => {
       user: 'joined',
       cgroup: true,
       network: false,
+      ipc: false,
       time: true,
+    });
+  });
+
+  it('planNamespaces leaves the ipc namespace to the root of a new user namespace', () => {
+    // NEWNS and NEWUSER
+    expect(planNamespaces(specWith('mount', 'ipc', 'user'))).toMatchObject({
+      cloneFlags: 0x20000 + 0x10000000,
+      ipc: true,
     });
   });
 

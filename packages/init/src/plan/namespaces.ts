@@ -30,7 +30,7 @@ const unsharedTypes: readonly OciNamespaceType[] = ['cgroup', 'time'];
 export type PlannedJoin = { type: OciNamespaceType; path: string; flag: number; index: number };
 
 export type PlannedNamespaces = {
-  /** For clone3(2): every new namespace but those of cgroups and time. */
+  /** For clone3(2): every new namespace but those that the child makes itself. */
   cloneFlags: number;
   joins: PlannedJoin[];
   /** How the user namespace comes about; `undefined` where it is the caller's. */
@@ -38,6 +38,11 @@ export type PlannedNamespaces = {
   /** Each is new. The child unshares the cgroup one itself, once it is in its cgroup: the namespace's root is where the child then stands. */
   cgroup: boolean;
   network: boolean;
+  /**
+   * Unshared by the child, once it is the root of its new user namespace: the queues' directory
+   * belongs to whoever makes the namespace, and clone3(2) does it as the caller.
+   */
+  ipc: boolean;
   /** Unshared by the child: its clocks can only be set while nobody is in it. */
   time: boolean;
 };
@@ -75,15 +80,18 @@ export function planNamespaces(spec: OciSpec): PlannedNamespaces {
   const joins = namespaces.flatMap(({ type, path }, index) =>
     path === undefined ? [] : [{ type, path, flag: namespaceKinds[type].flag, index }],
   );
+  const isNewUser = isNew('user');
   const joinsUser = joins.some(({ type }) => type === 'user');
   return {
     cloneFlags: types
       .filter((type) => isNew(type) && !unsharedTypes.includes(type))
+      .filter((type) => !(isNewUser && type === 'ipc'))
       .reduce((flags, type) => flags | namespaceKinds[type].flag, 0),
     joins,
-    user: isNew('user') ? 'new' : joinsUser ? 'joined' : undefined,
+    user: isNewUser ? 'new' : joinsUser ? 'joined' : undefined,
     cgroup: isNew('cgroup'),
     network: isNew('network'),
+    ipc: isNewUser && isNew('ipc'),
     time: isNew('time'),
   };
 }

@@ -133,6 +133,7 @@ export function planLaunch(input: PlanInput): LaunchPlan {
       becomeRoot: namespaces.user !== undefined,
       canSetGroups: canSetGroups(spec, idMaps, launcher),
       timeOffsets,
+      unshareIpc: namespaces.ipc,
       unshareCgroup: namespaces.cgroup,
       loopbackUp: namespaces.network,
       netDevices: [],

@@ -44,6 +44,7 @@ const sampleConfig: InitConfig = {
   joins: [],
   becomeRoot: true,
   canSetGroups: true,
+  unshareIpc: true,
   unshareCgroup: true,
   timeOffsets: undefined,
   loopbackUp: true,
