@@ -118,11 +118,11 @@ describe.skipIf(!isRoot || !hasBusybox)(
 
     it('names a field that this version does not support', async () => {
       const bundle = scratch.bundle('true', (spec) => {
-        spec.linux!.sysctl = { 'net.ipv4.ip_forward': '1' };
+        spec.process.user = { username: 'nobody' };
       });
       const { code, stderr } = await scratch.run(['run', '-b', bundle, scratch.id()]);
       expect(code).toBe(125);
-      expect(stderr).toMatch(/linux\.sysctl is not supported/);
+      expect(stderr).toMatch(/process\.user\.username is not supported/);
     });
 
     it('refuses an id in use, and one that is none', async () => {

@@ -55,12 +55,12 @@ describe.skipIf(!canRead)(
       });
     });
 
-    it('launch says that cgroups need root', async () => {
+    it('launch does without cgroups that this user may not make, and says what it cannot do without', async () => {
       const spec =
         'Object.assign(stockSpec(), { process: { ...stockSpec().process, terminal: false } })';
       expect(await failureOf(spec)).toMatchObject({
         code: 'ERR_INIT_LAUNCH',
-        step: 'cgroup',
+        step: 'fork',
         hint: expect.stringContaining('root'),
       });
     });

@@ -4,6 +4,8 @@ import type { Host } from './host.ts';
 /** Cgroups that cannot be written, or are of both versions at once. */
 export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   if (!step.includes('cgroup') || errnoCode === undefined) return undefined;
+  // A unit, which systemd was asked for: no file of the hierarchies has anything to do with it.
+  if (path !== undefined && !path.startsWith('/')) return undefined;
   if (errnoCode === 'EROFS') {
     const place = readonlyMount(host, path ?? '') ?? '/sys/fs/cgroup';
     return `The cgroup file system is mounted read-only at ${place}, as in a container: mount it writable (for Docker --privileged, or --cgroupns=private with a writable bind), or remove what needs a cgroup from the configuration.`;

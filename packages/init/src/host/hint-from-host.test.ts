@@ -218,6 +218,16 @@ describe('hintFromHost', () => {
       { files: { '/proc/sys/fs/nr_open': '1' } },
     ],
     [
+      'a unit that systemd could not be asked for',
+      {
+        step: 'cgroup',
+        syscall: 'StartTransientUnit',
+        errnoCode: 'ENOENT',
+        path: 'pilotlight-x.scope',
+      },
+      { uid: 0, files: hybrid },
+    ],
+    [
       'a host that tells nothing',
       { ...userNamespace, errnoCode: 'EPERM' },
       { files: { '/proc/self/status': '' } },
