@@ -4,8 +4,6 @@ import type { Host } from './host.ts';
 /** Cgroups that cannot be written, or are of both versions at once. */
 export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   if (!step.includes('cgroup') || errnoCode === undefined) return undefined;
-  // A unit, which systemd was asked for: no file of the hierarchies has anything to do with it.
-  if (path !== undefined && !path.startsWith('/')) return undefined;
   if (errnoCode === 'EROFS') {
     const place = readonlyMount(host, path ?? '') ?? '/sys/fs/cgroup';
     return `The cgroup file system is mounted read-only at ${place}, as in a container: mount it writable (for Docker --privileged, or --cgroupns=private with a writable bind), or remove what needs a cgroup from the configuration.`;
@@ -13,6 +11,8 @@ export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   if (!['ENOENT', 'EOPNOTSUPP', 'EINVAL', 'EBUSY'].includes(errnoCode)) return undefined;
   const mountinfo = host.read('/proc/self/mountinfo') ?? '';
   if (!/ - cgroup2 /.test(mountinfo)) return undefined;
+  // Something else than a file of the hierarchies, such as the bus on which systemd is asked for a scope.
+  if (path !== undefined && !isInHierarchy(mountinfo, path)) return undefined;
   // The super block's options name the controllers of a v1 hierarchy.
   const controllers = [...mountinfo.matchAll(/ - cgroup \S+ (\S+)/g)].flatMap(([, options = '']) =>
     options.split(',').filter((option) => option !== 'rw' && option !== 'ro'),
@@ -21,6 +21,11 @@ export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   const names = controllers.join(', ');
   return `This host has hybrid cgroups: ${names} are in hierarchies of version 1, so version 2 has none of them. Boot with systemd.unified_cgroup_hierarchy=1 for version 2 alone, or configure what version 1 has.`;
 };
+
+function isInHierarchy(mountinfo: string, path: string): boolean {
+  const lines = mountinfo.split('\n').filter((line) => / - cgroup2? /.test(line));
+  return lines.some((line) => `${path}/`.startsWith(`${line.split(' ')[4]}/`));
+}
 
 function readonlyMount(host: Host, path: string): string | undefined {
   const places = (host.read('/proc/self/mountinfo') ?? '').split('\n').flatMap((line) => {

@@ -218,13 +218,8 @@ describe('hintFromHost', () => {
       { files: { '/proc/sys/fs/nr_open': '1' } },
     ],
     [
-      'a unit that systemd could not be asked for',
-      {
-        step: 'cgroup',
-        syscall: 'StartTransientUnit',
-        errnoCode: 'ENOENT',
-        path: 'pilotlight-x.scope',
-      },
+      'a bus on which systemd cannot be asked for a scope',
+      { step: 'cgroup', syscall: 'connect', errnoCode: 'ENOENT', path: '/run/dbus/socket' },
       { uid: 0, files: hybrid },
     ],
     [
