@@ -9,15 +9,8 @@ import { launch, type LaunchError } from '@pilotlight/init';
 import { openFd, socketpair } from '@pilotlight/scm-rights';
 import { describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
-import {
-  type BusyboxBundle,
-  type Change,
-  missing,
-  newId,
-  runIn,
-  shellSpec,
-  textOf,
-} from './init-bundle.ts';
+import { type Change, missing, newId, runIn, shellSpec, textOf } from './init-bundle.ts';
+import { runUnderCrun, runUnderRunc } from './run-under.ts';
 
 const lacking = missing('root', 'busybox-static');
 const has = (program: string): boolean =>
@@ -136,7 +129,7 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
     it.skipIf(!has('runc'))('linux.sysctl shows inside what it shows under runc', async () => {
       const change: Change = (spec) => void (spec.linux!.sysctl = parameters);
       const own = await runIn(bundle, script, change);
-      expect((await runUnder('runc', bundle, script, change)).stdout).toBe(own.stdout);
+      expect((await runUnderRunc(bundle, script, change)).stdout).toBe(own.stdout);
     });
   });
 
@@ -455,7 +448,7 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
         expect(stdout).toMatch(new RegExp(`^Max ${name} +${soft} +${hard} `, 'm'));
       }
       if (!has('runc')) return;
-      expect((await runUnder('runc', bundle, 'cat /proc/self/limits', change)).stdout).toBe(stdout);
+      expect((await runUnderRunc(bundle, 'cat /proc/self/limits', change)).stdout).toBe(stdout);
     });
 
     it('process.noNewPrivileges holds for a program with file capabilities, whoever it runs as', async () => {
@@ -482,9 +475,10 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
       };
       const own = await runIn(bundle, script, change);
       expect(own.stdout).toMatch(/\n1\n1234\n$/);
-      expect(await runUnder('crun', bundle, script, change)).toEqual({
+      expect(await runUnderCrun(bundle, script, change)).toEqual({
         code: 0,
         stdout: own.stdout,
+        stderr: '',
       });
     },
   );
@@ -528,40 +522,3 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
     );
   }
 });
-
-/** Exit status and output of the same specification under another runtime. */
-function runUnder(
-  runtime: 'runc' | 'crun',
-  bundle: BusyboxBundle,
-  script: string,
-  change?: Change,
-): Promise<{ code: number; stdout: string }> {
-  const spec = shellSpec(script, change);
-  writeFileSync(
-    join(bundle.path, 'config.json'),
-    JSON.stringify(spec, (_, value: unknown) =>
-      typeof value === 'bigint' ? Number(value) : value,
-    ),
-  );
-  const args = ['--root', join(bundle.path, 'state'), 'run', '--bundle', bundle.path, newId()];
-  // crun does not work beside cgroups of both versions, and raises a limit to make its own.
-  const v2Alone = 'umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"';
-  const crun = [
-    'unshare',
-    '--mount',
-    'sh',
-    '-c',
-    v2Alone,
-    'sh',
-    'crun',
-    '--cgroup-manager=disabled',
-  ];
-  const [command = '', ...before] = runtime === 'runc' ? ['runc'] : crun;
-  return new Promise((resolve) => {
-    const child = execFile(command, [...before, ...args], (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code);
-      resolve({ code, stdout: code === 0 ? stdout : `${stdout}${stderr}` });
-    });
-    child.stdin?.end();
-  });
-}

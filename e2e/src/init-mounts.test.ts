@@ -31,7 +31,7 @@ import {
   shellSpec,
 } from './init-bundle.ts';
 import { mountAt, parseMountinfo, type SeenMount } from './mountinfo.ts';
-import { runUnderRunc } from './run-under-runc.ts';
+import { runUnderRunc } from './run-under.ts';
 
 const lacking = missing('root', 'busybox-static', 'runc');
 const mountinfo = 'cat /proc/self/mountinfo';

@@ -1,10 +1,10 @@
 // The same bundle under runc and under ours: what is inside must look the same.
-import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
-import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
+import { type Change, missing, runIn } from './init-bundle.ts';
+import { runUnderRunc } from './run-under.ts';
 
 const lacking = missing('root', 'busybox-static', 'runc');
 
@@ -59,34 +59,12 @@ function normalizeMounts(lines: string[]): string[] {
 describe.skipIf(lacking !== '')(`launch beside runc${lacking}`, () => {
   const bundle = useCleanBundle();
 
-  /** runc's exit status and output for the same specification. */
-  function runUnderRunc(
-    script: string,
-    change?: Change,
-  ): Promise<{ code: number; stdout: string }> {
-    const spec = shellSpec(script, change);
-    writeFileSync(
-      join(bundle.path, 'config.json'),
-      JSON.stringify(spec, (_, value: unknown) =>
-        typeof value === 'bigint' ? Number(value) : value,
-      ),
-    );
-    const args = ['--root', join(bundle.path, 'state'), 'run', '--bundle', bundle.path, newId()];
-    return new Promise((resolve) => {
-      const child = execFile('runc', args, (error, stdout, stderr) => {
-        const code = error === null ? 0 : Number(error.code);
-        resolve({ code, stdout: stdout + (stderr === '' ? '' : `stderr: ${stderr}`) });
-      });
-      child.stdin?.end();
-    });
-  }
-
   async function compare(change: Change): Promise<{ ours: Inventory; theirs: Inventory }> {
     const [own, runc] = [
       await runIn(bundle, inventory, change),
-      await runUnderRunc(inventory, change),
+      await runUnderRunc(bundle, inventory, change),
     ];
-    expect([own.stderr, own.status.code, runc.code]).toEqual(['', 0, 0]);
+    expect([own.stderr, own.status.code, runc.stderr, runc.code]).toEqual(['', 0, '', 0]);
     return { ours: parse(own.stdout), theirs: parse(runc.stdout) };
   }
 
@@ -185,7 +163,7 @@ describe.skipIf(lacking !== '')(`launch beside runc${lacking}`, () => {
   it.each(['exit 7', 'kill -9 $$', 'exit 0', 'true | false'])(
     'launch of %j ends with the status that runc returns',
     async (script) => {
-      const [own, runc] = [await runIn(bundle, script), await runUnderRunc(script)];
+      const [own, runc] = [await runIn(bundle, script), await runUnderRunc(bundle, script)];
       const { code, signal } = own.status;
       expect(code ?? 128 + signal!).toBe(runc.code);
     },

@@ -1,6 +1,6 @@
 // Filters of system calls, looked at from inside, and beside runc.
-import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isLaunchError, launch, type OciSeccomp, type OciSeccompRule } from '@pilotlight/init';
@@ -8,6 +8,7 @@ import { stringifyExactJson } from '@pilotlight/sync';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
 import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
+import { runUnderRunc } from './run-under.ts';
 import { startAgent } from './seccomp-agent.ts';
 
 const lacking = missing('root', 'busybox-static', 'libseccomp2');
@@ -484,13 +485,8 @@ async function ours(bundle: string, script: string, change: Change): Promise<Out
   return { code: status.code ?? 128 + status.signal!, stdout };
 }
 
-function runcs(bundle: string, script: string, change: Change): Promise<Outcome> {
-  writeFileSync(join(bundle, 'config.json'), JSON.stringify(shellSpec(script, change)));
-  const args = ['--root', join(bundle, 'state'), 'run', '--bundle', bundle, newId()];
-  return new Promise((resolve) => {
-    const child = execFile('runc', args, (error, stdout) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout });
-    });
-    child.stdin?.end();
-  });
+async function runcs(bundle: string, script: string, change: Change): Promise<Outcome> {
+  const there = { path: bundle, rootfs: '', remove() {} };
+  const { code, stdout } = await runUnderRunc(there, script, change);
+  return { code, stdout };
 }

@@ -4,7 +4,6 @@ import * as fc from 'fast-check';
 import {
   type OciBlockIO,
   type OciCapabilitySets,
-  type OciDevice,
   type OciMemory,
   type OciMount,
   type OciNamespaceType,
@@ -244,9 +243,6 @@ const deviceRule = fc
     { requiredKeys: ['allow', 'type', 'access'] },
   )
   .map((rule) => rule as { allow: boolean; type: 'b' | 'c'; access: string });
-
-const isOfHost = ({ path, type, major, minor }: OciDevice): boolean =>
-  path === '/dev/fuse' && type !== 'b' && major === 10 && minor === 229;
 
 /** A whole disk of this machine, which throttling needs. */
 const disk = readdirSync('/sys/block')
@@ -713,8 +709,18 @@ const entries: readonly Entry[] = [
       }
       linux(spec)['uidMappings'] = [...mappings];
       linux(spec)['gidMappings'] = [...mappings];
-      // There the nodes of the host are bound: the references take whatever has the name.
-      spec.linux!.devices = spec.linux!.devices?.filter(isOfHost);
+      // Locked there, see mount_namespaces(7): ours keeps them, runc fails, crun drops other options too.
+      for (const one of spec.mounts ?? []) {
+        if (one.source?.startsWith('outside') !== true) continue;
+        one.options = one.options?.filter((option) => !/atime$/.test(option));
+      }
+      // Nothing can be set through a read-only /proc, and beside it the kernel allows no other there.
+      const proc = spec.mounts?.find(({ destination: where }) => where === '/proc');
+      if (spec.linux!.sysctl !== undefined && proc !== undefined) {
+        proc.options = proc.options?.filter((option) => option !== 'ro');
+      }
+      // Ours binds the very node of the host; runc takes whatever has the name, and crun makes one.
+      delete spec.linux!.devices;
     },
   }),
 ];

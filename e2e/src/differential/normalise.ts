@@ -201,6 +201,12 @@ export const deliberate: readonly Deliberate[] = [
   },
   {
     runtime: 'crun',
+    section: 'read',
+    why: 'crun joins a keyring before the user namespace is there, where it is not seen then',
+    differs: (line) => isOf(line, '/proc/keys'),
+  },
+  {
+    runtime: 'crun',
     section: 'resources',
     why: 'crun allows /dev/console without a terminal as well',
     differs: (line) => line === 'c 5:1 rwm',
@@ -232,6 +238,11 @@ export const refusals: readonly { runtime: Runtime['name']; said: RegExp; why: s
     why: 'runc makes the root unbindable first, and cannot bind it then',
   },
   {
+    runtime: 'runc',
+    said: /open \/proc\/sys\/\S+: read-only file system/,
+    why: "runc sets kernel parameters through the container's own /proc",
+  },
+  {
     runtime: 'crun',
     said: /writing file `(pids\.max|cpu\.cfs_quota_us)`/,
     why: 'crun writes -1 for "no limit" as it is, which v1 does not take',
@@ -243,8 +254,8 @@ export const refusals: readonly { runtime: Runtime['name']; said: RegExp; why: s
   },
   {
     runtime: 'crun',
-    said: /mount `\/dev\/null` to `proc\/keys`: Invalid argument/,
-    why: 'crun makes the root unbindable before it masks paths',
+    said: /mount `\S+` to `\S+`: Invalid argument/,
+    why: 'crun makes the root unbindable first, and cannot bind then',
   },
   {
     runtime: 'crun',
