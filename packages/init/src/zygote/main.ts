@@ -30,6 +30,7 @@ import {
   defaultSettings,
   EVENT_FD,
   type ForkRequestPacket,
+  maxRequestBytes,
   REQUEST_FD,
   sortDescriptors,
   type ZygoteEvent,
@@ -41,7 +42,6 @@ import { wakeEventLoop } from './wake-event-loop.ts';
 import { warmUpChild } from './warm-up.ts';
 import { childProgress, Watchdog } from './watchdog.ts';
 
-const maxRequestBytes = 4096;
 const maxEvents = 64;
 const SIGKILL = 9;
 /** Nobody changes it, so that waiting for it is sleeping. */
@@ -53,7 +53,7 @@ const reportOf = (token: number): bigint => BigInt(token) * 2n + 1n;
 const isReport = (data: bigint): boolean => (data & 1n) === 1n;
 const tokenOf = (data: bigint): number => Number(data >> 1n);
 
-type Child = { pidfd: number };
+type Child = { pidfd: number; hasEnded: boolean; isForgotten: boolean };
 
 class ZygoteLoop {
   readonly #sys: Syscall;
@@ -91,7 +91,8 @@ class ZygoteLoop {
     try {
       const request = JSON.parse(this.#packet.toString('utf8', 0, length)) as ZygoteRequest;
       if (request.op === 'fork') this.#fork(request, fds);
-      else this.#reap(request.token);
+      else if (request.op === 'reap') this.#reap(request.token);
+      else this.#forget(request.token);
     } finally {
       // Ours were copies for the child, which has its own by now. Kept, they would hide end of file.
       for (const fd of fds) close(fd);
@@ -147,7 +148,7 @@ class ZygoteLoop {
   }
 
   #adopt(token: number, { pid, pidfd }: Fork): void {
-    this.#children.set(token, { pidfd });
+    this.#children.set(token, { pidfd, hasEnded: false, isForgotten: false });
     this.#watchdog.watch(token, pid, pidfd);
     epollCtl(this.#epoll, EPOLL_CTL_ADD, pidfd, { events: EPOLLIN, data: exitOf(token) });
     // First the descriptor, then its announcement.
@@ -168,19 +169,33 @@ class ZygoteLoop {
     if (child === undefined) return;
     const ended = waitid(child.pidfd, WNOHANG | WNOWAIT);
     if (ended === undefined) return;
+    child.hasEnded = true;
     this.#watchdog.forget(token);
     // Before the pidfd is closed: registered, it would live on in children that copied it.
     epollCtl(this.#epoll, EPOLL_CTL_DEL, child.pidfd);
-    say({ event: 'exited', token, status: ended.status });
+    if (child.isForgotten) this.#bury(token, child);
+    else say({ event: 'exited', token, status: ended.status });
+  }
+
+  /** Nobody will ask for its status: kept, its zombie and our pidfd would stay as long as we do. */
+  #forget(token: number): void {
+    const child = this.#children.get(token);
+    if (child === undefined) return;
+    child.isForgotten = true;
+    if (child.hasEnded) this.#bury(token, child);
   }
 
   #reap(token: number): void {
     const child = this.#children.get(token);
     if (child === undefined) return;
-    this.#children.delete(token);
-    waitid(child.pidfd, WNOHANG);
-    close(child.pidfd);
+    this.#bury(token, child);
     say({ event: 'reaped', token });
+  }
+
+  #bury(token: number, { pidfd }: Child): void {
+    this.#children.delete(token);
+    waitid(pidfd, WNOHANG);
+    close(pidfd);
   }
 }
 
