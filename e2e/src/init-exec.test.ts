@@ -15,7 +15,9 @@ import {
   type OciProcess,
   type OciSpec,
   prepareExec,
+  sharedZygote,
   thawCgroup,
+  type Zygote,
 } from '@pilotlight/init';
 import { receiveFile, SeqpacketSocket, socketpair } from '@pilotlight/scm-rights';
 import { describe, expect, it } from 'vitest';
@@ -284,7 +286,8 @@ describe.skipIf(lacking !== '')(`exec${lacking}`, () => {
       process.signal('SIGKILL');
       await process.exited;
       const failure: unknown = await exec(shell).catch((error: unknown) => error);
-      expect(failure).toBeInstanceOf(Error);
+      // Its handle has closed the pidfd meanwhile.
+      expect(failure).toMatchObject({ step: 'container', errnoCode: 'ESRCH' });
     });
   });
 
@@ -302,6 +305,25 @@ describe.skipIf(lacking !== '')(`exec${lacking}`, () => {
       }).catch((error: unknown) => error);
       expect(isLaunchError(failure)).toBe(true);
       expect(failure).toMatchObject(expected);
+    });
+  });
+
+  it('exec says so when the container ends in the middle of it, and nothing is left', async () => {
+    await inContainer(async ({ process, config }) => {
+      const zygote = await sharedZygote();
+      const late: Zygote = {
+        async fork(request) {
+          process.signal('SIGKILL');
+          await process.exited;
+          return zygote.fork(request);
+        },
+        close: () => zygote.close(),
+      };
+      const error: unknown = await exec(config(), { zygote: late }).catch(
+        (failure: unknown) => failure,
+      );
+      expect(error).toMatchObject({ step: 'container', errnoCode: 'ESRCH' });
+      expect((error as Error).message).toContain('its first process has ended');
     });
   });
 

@@ -1,6 +1,6 @@
 // What a launch hands out: how the program ended and why, its streams, and the end of all it started.
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import {
@@ -103,6 +103,21 @@ describe.skipIf(lacking !== '')(`the handle of a launch${lacking}`, () => {
       expect(end).toMatchObject({ reason: 'oom' });
       expect(end.code).not.toBe(0);
       expect(end.message).toContain('want of memory');
+    });
+
+    it('a child that is killed for want of memory before its program runs says so', async () => {
+      const config = configOf('true', (spec) => {
+        spec.linux!.resources = {
+          ...spec.linux!.resources,
+          memory: { limit: 262_144, swap: 262_144 },
+        };
+      });
+      await expect(launch(config, { stdio: outputs })).rejects.toMatchObject({
+        code: 'ERR_INIT_CHILD_DIED',
+        oomKilled: true,
+        message: expect.stringContaining('want of memory'),
+        hint: expect.stringContaining('linux.resources.memory.limit'),
+      });
     });
 
     it.each([
@@ -328,6 +343,28 @@ describe.skipIf(lacking !== '')(`the handle of a launch${lacking}`, () => {
       expect(launched.stdin!.destroyed).toBe(true);
     });
 
+    it.each([
+      ['before', 'exit 3', /Z/],
+      ['after', 'read line', /[RS]/],
+    ])('a program that ends %s it is detached leaves no zombie', async (_, script, state) => {
+      const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+      // Held in `onExit`, so that nobody reaps it.
+      const launched = await start(script, { stdio: pipes, onExit: () => held });
+      const stateOf = (): string => {
+        const path = `/proc/${launched.pid}/stat`;
+        return existsSync(path)
+          ? (/\) (\w)/.exec(readFileSync(path, 'latin1'))?.[1] ?? '')
+          : 'gone';
+      };
+      await expect.poll(stateOf).toMatch(state);
+      launched.detach();
+      launched.stdin!.end();
+      await expect.poll(stateOf).toBe('gone');
+      letGo();
+      for (const stream of [launched.stdout!, launched.stderr!]) stream.destroy();
+      expect(await removeCgroup(launched.cgroupPaths)).toEqual([]);
+    });
+
     it('leaves a detached program alone', async () => {
       const launched = await start('exec sleep 60', { timeoutMs: 50 }, marked);
       const { pid } = launched;
@@ -339,8 +376,28 @@ describe.skipIf(lacking !== '')(`the handle of a launch${lacking}`, () => {
       await expect.poll(() => runningHere()).toEqual([]);
       for (const stream of [launched.stdout!, launched.stderr!]) stream.destroy();
       expect(await removeCgroup(launched.cgroupPaths)).toEqual([]);
-      // Its zombie is the zygote's as long as that lives.
-      bundle.keepWhatIsThere();
+    });
+
+    it('run of a prepared launch, called twice, is the one program', async () => {
+      const prepared = await prepareLaunch(configOf('read line; exit 9'), { stdio: pipes });
+      const launched = await prepared.run();
+      expect(await prepared.run()).toBe(launched);
+      launched.stdin!.end('go on\n');
+      expect(await launched.ended).toMatchObject({ reason: 'exited', code: 9 });
+    });
+
+    it('a poststart hook that fails leaves nothing of a program without a pid namespace', async () => {
+      const began = join(bundle.rootfs, 'tmp/began');
+      rmSync(began, { force: true });
+      const config = configOf('sleep 60 & echo > /tmp/began; wait', (spec) => {
+        markedWithoutPidNamespace(spec);
+        spec.root.readonly = false;
+        const wait = `until [ -e ${began} ]; do sleep 0.02; done; exit 3`;
+        spec.hooks = { poststart: [{ path: '/bin/sh', args: ['sh', '-c', wait] }] };
+      });
+      await expect(launch(config, { stdio: outputs })).rejects.toMatchObject({ step: 'poststart' });
+      expect(runningHere()).toEqual([]);
+      rmSync(began);
     });
 
     it('of a prepared launch aborts it, and leaves a program alone that runs', async () => {

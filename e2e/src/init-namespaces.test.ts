@@ -8,7 +8,9 @@ import {
   type LaunchError,
   type OciNamespace,
   type OciSpec,
+  startZygote,
   stockSpec,
+  ZygoteError,
 } from '@pilotlight/init';
 import { describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
@@ -232,6 +234,21 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
       expect(inside['user']).not.toBe(namespacesOf('self')['user']);
       expect(stdout).toMatch(/\n1\n$/);
     });
+  });
+
+  it('launch takes a path of any length: a zygote that did not would end with all its launches', async () => {
+    const zygote = await startZygote();
+    try {
+      const path = `/proc/self/${'./'.repeat(2000)}ns/net`;
+      const change = withUser((spec) => replace(spec, { type: 'network', path }));
+      const first = await runIn(bundle, 'true', change, { zygote }).catch(
+        (error: unknown) => error,
+      );
+      expect(first).not.toBeInstanceOf(ZygoteError);
+      expect((await runIn(bundle, 'exit 5', undefined, { zygote })).status.code).toBe(5);
+    } finally {
+      await zygote.close();
+    }
   });
 
   it('launch joins a user namespace and makes the others in it', async () => {

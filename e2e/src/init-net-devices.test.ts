@@ -61,6 +61,7 @@ describe.skipIf(lacking !== '')(`linux.netDevices${lacking}`, () => {
     devices: Record<string, OciNetDevice>,
     script: string,
     change: Change = () => {},
+    zygote = 'undefined',
   ): Promise<Result> {
     const spec = shellSpec(script, (own) => {
       own.linux!.netDevices = devices;
@@ -71,12 +72,13 @@ describe.skipIf(lacking !== '')(`linux.netDevices${lacking}`, () => {
     writeFileSync(
       file,
       `import { execFileSync } from 'node:child_process';
-       import { launch } from ${JSON.stringify(library)};
+       import { launch, sharedZygote } from ${JSON.stringify(library)};
+       import { subscribe } from 'node:diagnostics_channel';
        const result = { stdout: '', outside: '', phases: [] };
        try {
          const launched = await launch(
            { id: ${JSON.stringify(newId())}, spec: ${JSON.stringify(spec)}, bundle: ${JSON.stringify(bundle.path)} },
-           { stdio: ['ignore', 'pipe', 'inherit'] },
+           { stdio: ['ignore', 'pipe', 'inherit'], zygote: ${zygote} },
          );
          result.outside = execFileSync(${JSON.stringify(ip)}, ['-o', 'link'], { encoding: 'utf8' });
          for await (const part of launched.stdout) result.stdout += part;
@@ -112,6 +114,23 @@ describe.skipIf(lacking !== '')(`linux.netDevices${lacking}`, () => {
     expect(outside).not.toContain('left:');
     expect(outside).toContain('right');
     expect(phases).toContain('net devices');
+  });
+
+  it('a child that crashes once it has a network device is not tried again: nobody can give it a second time', async () => {
+    // As after a fork that went wrong; a fault of its own is the only signal that it does not block.
+    const crashing = `{
+      async fork(request) {
+        const child = await (await sharedZygote()).fork(request);
+        subscribe('pilotlight:launch:phase', ({ name }) => {
+          if (name === 'net devices') process.kill(child.pid, 'SIGKILL');
+        });
+        return { ...child, ended: child.ended.then((status) => ({ ...status, signal: 11 })) };
+      },
+      close: async () => {},
+    }`;
+    const { error } = await launchFrom(pair, { left: {} }, 'true', () => {}, crashing);
+    expect(error?.message).toMatch(/killed by signal 11|cgroup/);
+    expect(error?.message).not.toContain('left');
   });
 
   it('linux.netDevices renames, and numbers a name with %d', async () => {

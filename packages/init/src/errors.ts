@@ -198,22 +198,33 @@ export class UnknownExitError extends InitPackageError {
   }
 }
 
-/** Thrown when a child ended before it reported its first step. */
+/** Thrown when a child ended before its program ran, and did not say why. */
 export class ChildDiedError extends InitPackageError {
   readonly status: WaitStatus;
+  /** The kernel killed it, or one of its processes, for want of memory in the cgroup of the launch. */
+  readonly oomKilled: boolean;
   /** As LaunchError's. */
   declare readonly transcript: readonly string[];
 
-  constructor(step: string, status: WaitStatus) {
+  constructor(step: string, status: WaitStatus, oomKilled = false) {
     const how =
       status.signal === null
         ? `exited with ${status.code}`
         : `was killed by signal ${status.signal}`;
-    super('ERR_INIT_CHILD_DIED', `the child ${how} after step "${step}" without reporting why`, {
-      hint: 'Look for an out-of-memory kill in the kernel log; a security profile can also end a process this way.',
-    });
+    super(
+      'ERR_INIT_CHILD_DIED',
+      oomKilled
+        ? `the child was killed after step "${step}" for want of memory in its cgroup`
+        : `the child ${how} after step "${step}" without reporting why`,
+      {
+        hint: oomKilled
+          ? 'Raise linux.resources.memory.limit: until the program runs, the child needs some MiB for itself.'
+          : 'Look for an out-of-memory kill in the kernel log; a security profile can also end a process this way.',
+      },
+    );
     Object.defineProperty(this, 'transcript', { value: [], writable: true });
     this.status = status;
+    this.oomKilled = oomKilled;
   }
 }
 

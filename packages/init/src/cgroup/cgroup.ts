@@ -189,7 +189,7 @@ export async function releaseCgroup(plan: CgroupPlan): Promise<string[]> {
 }
 
 /** A scope ends by itself soon after its last process: a bus that does not answer now costs nothing. */
-async function stopScopeOf({ scope }: CgroupPlan): Promise<void> {
+export async function stopScopeOf({ scope }: CgroupPlan): Promise<void> {
   if (scope === undefined) return;
   const { stopScope } = await import('./systemd/scope.ts');
   await stopScope(scope).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { join } from 'node:path/posix';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isSyscallError, type OwnedFd, pidfdOpen, pidfdSendSignal } from '@pilotlight/scm-rights';
+import { isSyscallError, type OwnedFd, pidfdOpen } from '@pilotlight/scm-rights';
+import { signalProcess } from '../end/signal-process.ts';
 import { CgroupError } from '../errors.ts';
 import { writeControl } from './apply-writes.ts';
 import { isGone, listCgroups } from './cgroup-files.ts';
@@ -88,18 +89,12 @@ async function killOneByOne(
     }
     // What is still listed now is the process that the pidfd was opened for.
     const listed = new Set(await cgroupProcesses(paths));
-    for (const [pid, pidfd] of held) if (listed.has(pid)) kill(pidfd);
+    for (const [pid, pidfd] of held) {
+      if (listed.has(pid)) signalProcess(pidfd, 'SIGKILL');
+    }
   } finally {
     for (const [, pidfd] of held) pidfd.close();
     if (canFreeze) await thaw(paths);
-  }
-}
-
-function kill(pidfd: OwnedFd): void {
-  try {
-    pidfdSendSignal(pidfd, 'SIGKILL');
-  } catch (error) {
-    if (!isSyscallError(error, 'ESRCH')) throw error;
   }
 }
 

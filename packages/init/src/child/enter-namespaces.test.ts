@@ -15,7 +15,8 @@ describe('enterNamespaces', () => {
   it('enterNamespaces enters the user namespace last, while all rights are there', () => {
     const sys = createRecordingSyscall();
     enterNamespaces(sys, joins, fds);
-    expect(sys.calls.map(({ args }) => args)).toEqual([
+    const joined = sys.calls.filter(({ name }) => name === 'setns');
+    expect(joined.map(({ args }) => args)).toEqual([
       [10, CLONE_NEWNET, '/net'],
       [12, CLONE_NEWNS, '/mnt'],
       [11, CLONE_NEWUSER, '/user'],
@@ -52,6 +53,28 @@ describe('enterNamespaces', () => {
   it('enterNamespaces tries nothing again where there is no user namespace', () => {
     const sys = createRecordingSyscall({ failAt: 0 });
     expect(() => enterNamespaces(sys, [joins[0]!, joins[2]!], [10, 12])).toThrow('/net');
+    expect(sys.calls).toHaveLength(1);
+  });
+
+  it('enterNamespaces leaves the launcher’s groups before a user namespace that may forbid it', () => {
+    const sys = createRecordingSyscall();
+    enterNamespaces(sys, [{ flags: CLONE_NEWNET | CLONE_NEWUSER, name: 'of a container' }], [10]);
+    expect(sys.calls.map(({ name }) => name)).toEqual(['setgroups', 'setns']);
+    expect(sys.calls[0]!.args).toEqual([[]]);
+  });
+
+  it('enterNamespaces lets an unprivileged launcher keep the groups that it cannot leave', () => {
+    const sys = createRecordingSyscall();
+    sys.setgroups = () => {
+      throw syscallError(1, 'setgroups');
+    };
+    enterNamespaces(sys, joins, fds);
+    expect(sys.calls).toHaveLength(3);
+  });
+
+  it('enterNamespaces makes no call for a launch without a user namespace to join', () => {
+    const sys = createRecordingSyscall();
+    enterNamespaces(sys, [joins[0]!], [10]);
     expect(sys.calls).toHaveLength(1);
   });
 });

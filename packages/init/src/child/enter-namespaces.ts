@@ -23,6 +23,7 @@ export function enterNamespaces(
   };
   const isUser = ({ flags }: NamespaceToJoin): boolean => flags === CLONE_NEWUSER;
   const hasUser = joins.some(isUser);
+  if (joins.some(({ flags }) => (flags & CLONE_NEWUSER) !== 0)) leaveGroups(sys);
   const later: number[] = [];
   for (const [index, join] of joins.entries()) {
     if (isUser(join)) continue;
@@ -35,6 +36,19 @@ export function enterNamespaces(
   }
   for (const [index, join] of joins.entries()) if (isUser(join)) enter(index);
   for (const index of later) enter(index);
+}
+
+/**
+ * Before a user namespace is joined that may forbid setgroups(2), as one does that the processes in
+ * it have made: the launcher's groups would come along, and nothing inside could take them away.
+ */
+function leaveGroups(sys: Syscall): void {
+  try {
+    sys.setgroups([]);
+  } catch (error) {
+    // An unprivileged launcher has to keep them; user_namespaces(7).
+    if (!isSyscallError(error, 'EPERM')) throw error;
+  }
 }
 
 function hintFor({ code }: SyscallError): string | undefined {

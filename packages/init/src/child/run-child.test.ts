@@ -265,7 +265,7 @@ describe('runChild', () => {
       descriptors: dupAbove ×7, dup3 ×7, closeRange
       config: readAll, close
       session: setsid, umask, openat2, writeAll, close
-      namespaces: setns
+      namespaces: setgroups, setns
       user namespace: setgroups, setresgid, setresuid, setDumpable
       keyring: joinSessionKeyring
       streams: statx, openat2, statx, dup3, close, statx ×2, setBlocking ×3
@@ -366,6 +366,8 @@ describe('runChild', () => {
     const owners = stagesOfCalls(config);
     /** By call and stage: what a child can go on without. Everything else ends it. */
     const dispensable = new Set([
+      // An unprivileged launcher has to keep its groups.
+      'setgroups in namespaces',
       // A working directory that cannot be made: entering it says so.
       'openat2 in make working directory',
       'close in make working directory',

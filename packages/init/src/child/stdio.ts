@@ -1,5 +1,13 @@
 import { isSyscallError } from '@pilotlight/scm-rights';
-import { AT_EMPTY_PATH, AT_FDCWD, O_RDWR, S_IFCHR, S_IFMT } from '../syscall/constants.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDWR,
+  S_IFCHR,
+  S_IFMT,
+} from '../syscall/constants.ts';
 import type { Syscall } from '../syscall/syscall.ts';
 import { requireNullDevice } from './rootfs/restrict-paths.ts';
 
@@ -7,7 +15,9 @@ import { requireNullDevice } from './rootfs/restrict-paths.ts';
 export function reopenNullStreams(sys: Syscall): void {
   for (const fd of [0, 1, 2]) {
     if (!isNull(sys, fd)) continue;
-    const own = sys.openat2(AT_FDCWD, '/dev/null', O_RDWR, 0);
+    // In a container that is entered it may be anything: a terminal must not become this session's,
+    // and a device that has to be waited for must not hold us.
+    const own = sys.openat2(AT_FDCWD, '/dev/null', O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
     requireNullDevice(sys, own);
     sys.dup3(own, fd, 0);
     sys.close(own);

@@ -1,7 +1,8 @@
-import { isSyscallError, type OwnedFd, pidfdSendSignal } from '@pilotlight/scm-rights';
+import type { OwnedFd } from '@pilotlight/scm-rights';
 import { removeCgroup } from '../cgroup/cgroup.ts';
 import { killCgroup } from '../cgroup/kill.ts';
 import { TreeAliveError } from '../errors.ts';
+import { signalProcess } from './signal-process.ts';
 
 /** What of a launched program's processes can be found. */
 export type TreeParts = {
@@ -31,7 +32,7 @@ export class ProcessTree {
   /** Begins to kill: the first process before this returns, the others as they are found. */
   kill(): void {
     const { pidfd, ownsPidNamespace, cgroupPaths } = this.#parts;
-    if (!pidfd.closed) killByPidfd(pidfd);
+    if (!pidfd.closed) signalProcess(pidfd, 'SIGKILL');
     if (ownsPidNamespace || cgroupPaths.length === 0) return;
     // What still lives then is found again, and told of, by `requireGone`.
     this.#killing = killCgroup(cgroupPaths).catch(() => undefined);
@@ -57,13 +58,5 @@ export class ProcessTree {
       busy = await removeCgroup(busy);
     }
     if (busy.length > 0) throw new TreeAliveError(id, busy);
-  }
-}
-
-function killByPidfd(pidfd: OwnedFd): void {
-  try {
-    pidfdSendSignal(pidfd, 'SIGKILL');
-  } catch (error) {
-    if (!isSyscallError(error, 'ESRCH')) throw error;
   }
 }

@@ -2,6 +2,7 @@ import type { InitConfig } from '../config/init-config.ts';
 import { withoutOwnCgroup } from '../plan/cgroup-mounts.ts';
 import { CLONE_NEWPID } from '../plan/namespaces.ts';
 import type { PlannedHooks } from '../plan/hooks.ts';
+import type { MovedNetDevice } from '../plan/net-devices.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { answerMountPlease, type MountAnswer } from './answer-mount-please.ts';
 import type { SeccompQuestion } from './answer-seccomp.ts';
@@ -19,6 +20,7 @@ export class ContainerStart implements Undertaking {
   readonly plan: LaunchPlan;
   readonly groups: OwnGroups;
   readonly hooks: LifecycleHooks;
+  isRepeatable = true;
 
   constructor(plan: LaunchPlan) {
     this.plan = plan;
@@ -42,7 +44,13 @@ export class ContainerStart implements Undertaking {
       clock.mark('id maps');
     }
     if (netDevices === undefined) return init;
-    const moved = await moveNetDevices(netDevices, child.pid);
+    const moved: MovedNetDevice[] = [];
+    try {
+      await moveNetDevices(netDevices, child.pid, moved);
+    } finally {
+      // With its namespace the kernel destroys them, or takes them to the host under another name.
+      this.isRepeatable = moved.length === 0;
+    }
     clock.mark('net devices');
     return { ...init, netDevices: moved };
   }

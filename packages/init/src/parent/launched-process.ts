@@ -1,15 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
-import {
-  type BorrowedFd,
-  isSyscallError,
-  pidfdSendSignal,
-  type WaitStatus,
-} from '@pilotlight/scm-rights';
+import type { BorrowedFd, WaitStatus } from '@pilotlight/scm-rights';
 import { type CgroupCounters, readCgroupCounters } from '../cgroup/counters.ts';
 import { decideEnd, type End, hasFailed, unknownEnd } from '../end/end.ts';
-import { ProcessTree } from '../end/process-tree.ts';
+import type { ProcessTree } from '../end/process-tree.ts';
 import { RunLimits, type RunLimitOptions } from '../end/run-limits.ts';
-import { CLONE_NEWPID } from '../plan/namespaces.ts';
+import { signalProcess } from '../end/signal-process.ts';
 import type { LaunchOptions } from './launch.ts';
 import type { Launching } from './launching.ts';
 import type { LaunchPhase } from './phases.ts';
@@ -63,24 +58,18 @@ export class LaunchedProcess implements AsyncDisposable {
 
   constructor(launching: Launching, options: WatchOptions = {}) {
     const { plan, child, stdio, groups } = launching;
-    const cgroupPaths = groups.paths;
     this.#launching = launching;
     this.#stdio = stdio;
     this.id = plan.id;
     this.pid = child.pid;
     this.pidfd = child.pidfd.borrow();
-    this.cgroupPaths = cgroupPaths;
+    this.cgroupPaths = groups.paths;
     this.phases = launching.clock.phases;
     this.stdin = stdio.stdin;
     this.stdout = stdio.stdout;
     this.stderr = stdio.stderr;
     this.web = new WebViews(this);
-    this.#tree = new ProcessTree({
-      id: plan.id,
-      pidfd: child.pidfd,
-      ownsPidNamespace: (plan.cloneFlags & CLONE_NEWPID) !== 0,
-      cgroupPaths,
-    });
+    this.#tree = launching.processTree();
     this.#limits = new RunLimits(options, () => this.#tree.kill());
     const { budget } = stdio;
     budget?.onExceeded(() =>
@@ -132,12 +121,7 @@ export class LaunchedProcess implements AsyncDisposable {
   /** Sends a signal; a process that has already ended is no error. @throws SyscallError for a signal that does not exist */
   signal(signal: NodeJS.Signals | number): void {
     const { pidfd } = this.#launching.child;
-    if (pidfd.closed) return;
-    try {
-      pidfdSendSignal(pidfd, signal);
-    } catch (error) {
-      if (!isSyscallError(error, 'ESRCH')) throw error;
-    }
+    if (!pidfd.closed) signalProcess(pidfd, signal);
   }
 
   /** Reads both outputs to their ends, as UTF-8, and waits. A stream that is no `pipe` is the empty text. */

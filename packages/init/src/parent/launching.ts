@@ -3,11 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   openFd,
   type OwnedFd,
-  pidfdSendSignal,
   pidfdState,
   socketpair,
   SyncSocket,
-  isSyscallError,
   type WaitStatus,
 } from '@pilotlight/scm-rights';
 import {
@@ -21,9 +19,13 @@ import {
   type SyncType,
   UnexpectedTypeError,
 } from '@pilotlight/sync';
+import { readCgroupCounters } from '../cgroup/counters.ts';
 import type { ProcessConfig } from '../config/init-config.ts';
+import { ProcessTree } from '../end/process-tree.ts';
+import { signalProcess } from '../end/signal-process.ts';
 import { ChildDiedError, LaunchError } from '../errors.ts';
 import { type PlannedHook, totalTimeoutMs } from '../plan/hooks.ts';
+import { CLONE_NEWPID } from '../plan/namespaces.ts';
 import type { ChildPlan } from '../plan/plan-process.ts';
 import type { LaunchOptions } from './launch.ts';
 import { answerSeccomp } from './answer-seccomp.ts';
@@ -40,6 +42,7 @@ import type { ForkedChild, Zygote } from './zygote.ts';
 
 /** SIGBUS, SIGSEGV, SIGILL, SIGTRAP: how a child ends whose memory did not survive the fork. */
 const crashSignals = [7, 11, 4, 5];
+const SIGKILL = 9;
 
 const defaultLaunchTimeoutMs = 60_000;
 /** What a timer can wait; more would be none at all. */
@@ -238,14 +241,15 @@ export class Launching {
 
   /**
    * A child that crashed before it said anything has done nothing yet; the crash is the one that
-   * a fork can cause, so one more is tried.
+   * a fork can cause, so one more is tried; unless something of the host was given to the first.
    */
   async #retryAfterCrash(error: unknown): Promise<void> {
-    if (!(await this.#hasCrashed(error))) throw error;
+    if (!(await this.#hasCrashed(error)) || !this.#undertaking.isRepeatable) throw error;
     await this.child.reap();
     this.child.pidfd.close();
     this.#child = undefined;
     this.#sync?.close();
+    await this.groups.leave();
     await this.#forkAndConfigure();
   }
 
@@ -351,9 +355,12 @@ export class Launching {
 
   async #childDied(): Promise<ChildDiedError> {
     // It hung up, so it is ending; if it were not, nobody would ever learn of it.
-    this.#kill();
+    signalProcess(this.child.pidfd, 'SIGKILL');
     const status: WaitStatus = await this.child.ended;
-    return new ChildDiedError(this.#reached, status);
+    const { made } = this.groups;
+    // Before the clean-up removes the cgroup that has counted it.
+    const { oomKill } = await readCgroupCounters(status.signal === SIGKILL ? made : []);
+    return new ChildDiedError(this.#reached, status, oomKill > 0n);
   }
 
   /** The caller's signals, and an end of patience with a child that neither goes on nor says why. */
@@ -364,14 +371,6 @@ export class Launching {
     );
     const callers = this.#callersSignal;
     return callers === undefined ? timeout : AbortSignal.any([callers, timeout]);
-  }
-
-  #kill(): void {
-    try {
-      pidfdSendSignal(this.child.pidfd, 'SIGKILL');
-    } catch (error) {
-      if (!isSyscallError(error, 'ESRCH')) throw error;
-    }
   }
 
   async #fail(error: unknown): Promise<unknown> {
@@ -421,20 +420,32 @@ export class Launching {
   async #letHooksEnd(): Promise<void> {
     const patience = new AbortController();
     const over = sleep(hookEndMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.#child!.ended, over]);
+    await Promise.race([this.#child!.ended.catch(() => undefined), over]);
     patience.abort();
+  }
+
+  /** What was started by this launch, to be killed as a whole. */
+  processTree(): ProcessTree {
+    return new ProcessTree({
+      id: this.plan.id,
+      pidfd: this.child.pidfd,
+      ownsPidNamespace: (this.plan.cloneFlags & CLONE_NEWPID) !== 0,
+      cgroupPaths: this.groups.paths,
+    });
   }
 
   async #cleanUp(): Promise<void> {
     this.#sync?.close();
     this.#stdio?.destroy();
-    if (this.#child !== undefined && !this.#reaped) {
-      // One that would outlive the child.
-      if (!this.#runs && this.#undertaking.hooks?.mayOutliveChild === true)
-        await this.#letHooksEnd();
-      this.#kill();
-      await this.#child.ended;
-      await this.finish();
-    } else if (this.#child === undefined) await this.groups.release();
+    if (this.#child === undefined) return this.groups.release();
+    if (this.#reaped) return;
+    // One that would outlive the child.
+    if (!this.#runs && this.#undertaking.hooks?.mayOutliveChild === true) await this.#letHooksEnd();
+    const tree = this.processTree();
+    tree.kill();
+    // A status that is lost, because the zygote is, does not matter here.
+    await this.#child.ended.catch(() => undefined);
+    await tree.killed();
+    await this.finish();
   }
 }

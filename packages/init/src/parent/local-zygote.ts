@@ -54,10 +54,11 @@ export function localZygote(): Zygote {
       const { pid, pidfd } = forked;
       const owned = new OwnedFd(pidfd);
       const watch = new AbortController();
-      const ended = readiness
-        .wait(owned, 'readable', { signal: watch.signal })
-        .then(() => decodeWaitStatus(forking.peek(owned.fd)));
-      // Whoever forgets the child does not look at this promise any more.
+      const ended = readiness.wait(owned, 'readable', { signal: watch.signal }).then(
+        () => decodeWaitStatus(forking.peek(owned.fd)),
+        // Of a child that is forgotten nothing is ever told.
+        (error: unknown) => (watch.signal.aborted ? never : Promise.reject(error as Error)),
+      );
       ended.catch(() => undefined);
       return {
         pid,
@@ -75,6 +76,8 @@ export function localZygote(): Zygote {
     },
   };
 }
+
+const never = new Promise<never>(() => undefined);
 
 async function forkHere(forking: ForkingProcess, request: ForkRequest): Promise<Fork> {
   const { cloneFlags, cgroup, joins = [], joinedBy, pidNamespace, undumpable = false } = request;

@@ -15,11 +15,15 @@ export const NET_DEVICES_STEP = 'net devices';
  * With the namespace the kernel takes back what is hardware and removes what is not.
  *
  * @param pid of a child that nobody has reaped: it stands in its new namespace
+ * @param moved gets each as soon as it is there, so that it is known after a failure, too
  * @throws LaunchError
  */
-export async function moveNetDevices(plan: NetDevicesPlan, pid: number): Promise<MovedNetDevice[]> {
+export async function moveNetDevices(
+  plan: NetDevicesPlan,
+  pid: number,
+  moved: MovedNetDevice[],
+): Promise<void> {
   const path = plan.namespacePath ?? `/proc/${pid}/ns/net`;
-  const moved: MovedNetDevice[] = [];
   let attempt = `open network namespace ${path}`;
   try {
     using namespace = openFd(path, constants.O_RDONLY);
@@ -28,7 +32,6 @@ export async function moveNetDevices(plan: NetDevicesPlan, pid: number): Promise
       attempt = `move network device ${move.hostName}`;
       moved.push(await moveNetDevice(socket, namespace.fd, move));
     }
-    return moved;
   } catch (error) {
     throw moveFailure(attempt, error);
   }

@@ -25,7 +25,7 @@ export interface PreparedLaunch extends AsyncDisposable {
   readonly cgroupPaths: readonly string[];
   readonly phases: readonly LaunchPhase[];
   /**
-   * Opens the gate. Resolves when the program runs.
+   * Opens the gate. Resolves when the program runs. A second call is the first one's.
    *
    * @throws LaunchError when it could not be run; the child is reaped and its cgroup removed then
    */
@@ -54,6 +54,12 @@ export async function prepareUndertaking(
   requireConsole(begin().plan.terminal, options.consoleSocket);
   const launching = await prepareWithZygote(begin, options);
   let runs = false;
+  let running: Promise<LaunchedProcess> | undefined;
+  const run = async (): Promise<LaunchedProcess> => {
+    await launching.run();
+    runs = true;
+    return new LaunchedProcess(launching, options);
+  };
   const abort = (): Promise<void> => launching.abort();
   return {
     id: launching.plan.id,
@@ -61,11 +67,7 @@ export async function prepareUndertaking(
     pidfd: launching.child.pidfd.borrow(),
     cgroupPaths: launching.groups.paths,
     phases: launching.clock.phases,
-    async run() {
-      await launching.run();
-      runs = true;
-      return new LaunchedProcess(launching, options);
-    },
+    run: () => (running ??= run()),
     abort,
     [Symbol.asyncDispose]: async () => (runs ? undefined : abort()),
   };

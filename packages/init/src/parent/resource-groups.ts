@@ -3,6 +3,7 @@ import {
   enterCgroup,
   releaseCgroup,
   removeCgroup,
+  stopScopeOf,
 } from '../cgroup/cgroup.ts';
 import type { CgroupPlan } from '../cgroup/plan-cgroup.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
@@ -20,6 +21,8 @@ export interface ResourceGroups {
   create(): Promise<boolean>;
   /** @returns whether there was anything to enter. @throws LaunchError */
   enter(pid: number): Promise<boolean>;
+  /** After a child that entered and is gone, so that another one can enter in its place. */
+  leave(): Promise<void>;
   /** Once the processes are gone. */
   release(): Promise<void>;
 }
@@ -74,6 +77,11 @@ export class OwnGroups implements ResourceGroups {
     if (moves) await enterCgroup(this.#cgroup!, pid);
     if (rdt !== undefined) await enterRdtGroups(rdt, pid);
     return moves || rdt !== undefined;
+  }
+
+  async leave(): Promise<void> {
+    // systemd makes a scope around a process, and no second one of that name.
+    if (this.#cgroup !== undefined) await stopScopeOf(this.#cgroup);
   }
 
   async release(): Promise<void> {

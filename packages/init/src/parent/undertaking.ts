@@ -23,6 +23,8 @@ export interface Undertaking {
   openNamespaces(): OpenNamespaces;
   /** Does what the child relies on from its first stage on. @returns its config. @throws LaunchError */
   readyChild(child: ForkedChild, clock: PhaseClock): Promise<ProcessConfig>;
+  /** False once a child was given what there is only one of: no other child can take its place then. */
+  readonly isRepeatable: boolean;
   /** Whose filter a seccomp agent is told of. */
   containerOf(child: ForkedChild): SeccompQuestion['container'];
   /** Right before the gate opens. @throws LaunchError */

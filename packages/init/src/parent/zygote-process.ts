@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import {
   decodeWaitStatus,
+  type FdLike,
   fdNumber,
   isSyscallError,
   NOTHING_YET,
@@ -14,11 +15,13 @@ import {
   waitPidfd,
   type WaitStatus,
 } from '@pilotlight/scm-rights';
+import type { NamespaceToJoin } from '../config/init-config.ts';
 import { UnknownExitError, ZygoteError } from '../errors.ts';
 import { koffiModulePath } from '../syscall/koffi-module.ts';
 import {
   defaultSettings,
   type DescriptorRole,
+  maxNameLength,
   type ZygoteEvent,
   type ZygoteRequest,
   type ZygoteSettings,
@@ -243,7 +246,9 @@ class ZygoteProcess implements ProcessZygote {
       ...(pidNamespace === undefined ? [] : [['pidNamespace', pidNamespace] as const]),
       ...(cgroup === undefined ? [] : [['cgroup', cgroup] as const]),
     ];
-    const numbers = named.map(([, fd]) => fdNumber(fd));
+    // Numbers only when the packet leaves: until then an owner may close one, and another get its number.
+    const borrowed = named.map(([, fd]) => fd);
+    for (const fd of borrowed) fdNumber(fd);
     const request: ZygoteRequest = {
       op: 'fork',
       token,
@@ -251,14 +256,14 @@ class ZygoteProcess implements ProcessZygote {
       roles: named.map(([role]) => role as DescriptorRole),
       undumpable: forkRequest.undumpable ?? false,
       oomScoreAdj: forkRequest.oomScoreAdj,
-      ...(joinedBy === 'entry' ? { entry: joins.map(({ flags, name }) => ({ flags, name })) } : {}),
+      ...(joinedBy === 'entry' ? { entry: joins.map(toJoin) } : {}),
     };
 
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#forks.set(token, { resolve, reject });
     this.#holdEventLoopWhileBusy();
     try {
-      await this.#send(request, numbers);
+      await this.#send(request, borrowed);
     } catch (cause) {
       this.#forks.delete(token);
       this.#holdEventLoopWhileBusy();
@@ -273,7 +278,7 @@ class ZygoteProcess implements ProcessZygote {
       pidfd,
       ended: ended.promise,
       reap: () => this.#reap(token),
-      forget: () => this.#forget(token),
+      forget: () => this.#abandon(token),
     };
   }
 
@@ -286,7 +291,7 @@ class ZygoteProcess implements ProcessZygote {
     this.#said.close();
   }
 
-  async #send(request: ZygoteRequest, fds: readonly number[] = []): Promise<void> {
+  async #send(request: ZygoteRequest, fds: readonly FdLike[] = []): Promise<void> {
     await this.#requests.send(Buffer.from(JSON.stringify(request)), fds);
   }
 
@@ -299,6 +304,13 @@ class ZygoteProcess implements ProcessZygote {
       await living.reaped.promise;
     }
     this.#forget(token);
+  }
+
+  /** A zygote that is gone, or about to be, has nothing to keep. */
+  #abandon(token: number): void {
+    if (!this.#living.has(token)) return;
+    this.#forget(token);
+    if (this.#ended === undefined) this.#send({ op: 'forget', token }).catch(() => undefined);
   }
 
   #forget(token: number): void {
@@ -381,6 +393,11 @@ class ZygoteProcess implements ProcessZygote {
     }
   }
 }
+
+const toJoin = ({ flags, name }: { flags: number; name: string }): NamespaceToJoin => ({
+  flags,
+  name: name.slice(0, maxNameLength),
+});
 
 async function statusOfOrphan(pidfd: OwnedFd): Promise<WaitStatus> {
   await waitPidfd(pidfd, { until: 'reaped' });

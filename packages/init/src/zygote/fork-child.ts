@@ -21,6 +21,7 @@ export type ChildToFork = {
  * born, so that no process in between is needed.
  *
  * @throws SyscallError
+ * @throws LostPidNamespaceError when this process must not fork any more
  */
 export function forkChild(sys: Syscall, forker: Forker, request: ChildToFork): Fork {
   const { cloneFlags, cgroupFd, pidNamespaceFd, child } = request;
@@ -47,16 +48,40 @@ export function withDumpable<T>(sys: Syscall, dumpable: boolean, fork: () => T):
   }
 }
 
+/**
+ * Thrown by a process that can no longer be told where its children are born: any that it forked
+ * would be in somebody else's pid namespace. It must fork no more.
+ */
+export class LostPidNamespaceError extends Error {
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`cannot return from the pid namespace of a child: ${why}`, { cause });
+    this.name = 'LostPidNamespaceError';
+  }
+}
+
 function bornIn(sys: Syscall, pidNamespaceFd: number, fork: () => Fork): Fork {
   const own = open('/proc/self/ns/pid', 0);
   try {
     sys.setns(pidNamespaceFd, CLONE_NEWPID, 'pid');
+    let forked: Fork | undefined;
     try {
-      return fork();
+      forked = fork();
     } finally {
-      sys.setns(own, CLONE_NEWPID, 'pid');
+      returnFrom(sys, own, forked);
     }
+    return forked;
   } finally {
     close(own);
+  }
+}
+
+/** @throws LostPidNamespaceError; a child that was born by then gets no config, and ends by itself */
+function returnFrom(sys: Syscall, own: number, forked: Fork | undefined): void {
+  try {
+    sys.setns(own, CLONE_NEWPID, 'pid');
+  } catch (error) {
+    if (forked !== undefined) close(forked.pidfd);
+    throw new LostPidNamespaceError(error);
   }
 }

@@ -2,7 +2,7 @@ import { loadLibc, waitid, WNOHANG, WNOWAIT } from '@pilotlight/scm-rights/libc'
 import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { createLinuxSyscall } from '../syscall/linux.ts';
 import { type Entry, type EntryRequest, startEntry, takeEntryReport } from './entry.ts';
-import { type ChildToFork, forkChild, withDumpable } from './fork-child.ts';
+import { type ChildToFork, forkChild, LostPidNamespaceError, withDumpable } from './fork-child.ts';
 import { createForker, type Fork } from './forker.ts';
 import { wakeEventLoop } from './wake-event-loop.ts';
 
@@ -27,13 +27,23 @@ export function forkingProcess(): ForkingProcess {
   const sys = createLinuxSyscall(libc);
   resetCpuAffinity(sys);
   const forker = createForker(libc);
+  let lost: LostPidNamespaceError | undefined;
+  const begin = (): void => {
+    if (lost !== undefined) throw lost;
+    wakeEventLoop();
+  };
   return {
     fork(request) {
-      wakeEventLoop();
-      return forkChild(sys, forker, request);
+      begin();
+      try {
+        return forkChild(sys, forker, request);
+      } catch (error) {
+        if (error instanceof LostPidNamespaceError) lost = error;
+        throw error;
+      }
     },
     startEntry({ undumpable, ...request }) {
-      wakeEventLoop();
+      begin();
       return withDumpable(sys, !undumpable, () => startEntry(sys, forker, request));
     },
     takeEntryReport,

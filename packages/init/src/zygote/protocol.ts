@@ -13,6 +13,7 @@ import type { FailureReport } from '../child/step-failure.ts';
  *                            <──────────────    exited, still a zombie       (event stream)
  *     reap                   ──────────────▶                                 (packet socket)
  *                            <──────────────    reaped                       (event stream)
+ *     forget, in place of it ──────────────▶     reaps whenever it ends        (packet socket)
  *
  * Packets carry descriptors, which only recvmsg(2) gets; the event stream is one that Node's event
  * loop reads by itself, and it announces what waits on the packet socket. Both ends come from the
@@ -69,7 +70,14 @@ export type ForkRequestPacket = {
   oomScoreAdj?: number | undefined;
 };
 export type ReapRequestPacket = { op: 'reap'; token: number };
-export type ZygoteRequest = ForkRequestPacket | ReapRequestPacket;
+/** The parent no longer wants to know of a child. */
+export type ForgetRequestPacket = { op: 'forget'; token: number };
+export type ZygoteRequest = ForkRequestPacket | ReapRequestPacket | ForgetRequestPacket;
+
+/** With as many descriptors and namespaces as there can be, whose names are cut to `maxNameLength`. */
+export const maxRequestBytes: number = 64 * 1024;
+/** What a namespace is called in messages; its path may be longer. */
+export const maxNameLength = 512;
 
 export type ZygoteEvent =
   | { event: 'ready' }

@@ -21,6 +21,7 @@ import {
   EVENT_FD,
   type ForkDescriptors,
   type ForkRequestPacket,
+  maxRequestBytes,
   REQUEST_FD,
   sortDescriptors,
   type ZygoteEvent,
@@ -28,7 +29,6 @@ import {
 } from './protocol.ts';
 import type { Watchdog } from './watchdog.ts';
 
-const maxRequestBytes = 4096;
 const maxEvents = 64;
 /** Marks the request socket in the epoll set; the others are marked by their token, which starts at 1. */
 const REQUESTS = 0n;
@@ -37,7 +37,7 @@ const reportOf = (token: number): bigint => BigInt(token) * 2n + 1n;
 const isReport = (data: bigint): boolean => (data & 1n) === 1n;
 const tokenOf = (data: bigint): number => Number(data >> 1n);
 
-type Child = { pidfd: number };
+type Child = { pidfd: number; hasEnded: boolean; isForgotten: boolean };
 
 /** A child that is not there yet. */
 export type Coming = {
@@ -98,7 +98,8 @@ export class ZygoteLoop {
     try {
       const request = JSON.parse(this.#packet.toString('utf8', 0, length)) as ZygoteRequest;
       if (request.op === 'fork') this.#fork(request, fds);
-      else this.#reap(request.token);
+      else if (request.op === 'reap') this.#reap(request.token);
+      else this.#forget(request.token);
     } finally {
       // Ours were copies for the child, which has its own by now. Kept, they would hide end of file.
       for (const fd of fds) close(fd);
@@ -134,7 +135,7 @@ export class ZygoteLoop {
   }
 
   #adopt(token: number, { pid, pidfd }: Fork): void {
-    this.#children.set(token, { pidfd });
+    this.#children.set(token, { pidfd, hasEnded: false, isForgotten: false });
     this.#watchdog.watch(token, pid, pidfd);
     epollCtl(this.#epoll, EPOLL_CTL_ADD, pidfd, { events: EPOLLIN, data: exitOf(token) });
     // First the descriptor, then its announcement.
@@ -155,19 +156,33 @@ export class ZygoteLoop {
     if (child === undefined) return;
     const ended = waitid(child.pidfd, WNOHANG | WNOWAIT);
     if (ended === undefined) return;
+    child.hasEnded = true;
     this.#watchdog.forget(token);
     // Before the pidfd is closed: registered, it would live on in children that copied it.
     epollCtl(this.#epoll, EPOLL_CTL_DEL, child.pidfd);
-    this.#say({ event: 'exited', token, status: ended.status });
+    if (child.isForgotten) this.#bury(token, child);
+    else this.#say({ event: 'exited', token, status: ended.status });
+  }
+
+  /** Nobody will ask for its status: kept, its zombie and our pidfd would stay as long as we do. */
+  #forget(token: number): void {
+    const child = this.#children.get(token);
+    if (child === undefined) return;
+    child.isForgotten = true;
+    if (child.hasEnded) this.#bury(token, child);
   }
 
   #reap(token: number): void {
     const child = this.#children.get(token);
     if (child === undefined) return;
-    this.#children.delete(token);
-    waitid(child.pidfd, WNOHANG);
-    close(child.pidfd);
+    this.#bury(token, child);
     this.#say({ event: 'reaped', token });
+  }
+
+  #bury(token: number, { pidfd }: Child): void {
+    this.#children.delete(token);
+    waitid(pidfd, WNOHANG);
+    close(pidfd);
   }
 }
 

@@ -14,6 +14,7 @@ import type { ContainerFacts } from './read-container.ts';
 export class ContainerEntry implements Undertaking {
   readonly plan: ExecPlan;
   readonly groups: ContainerGroups;
+  readonly isRepeatable = true;
   readonly #container: ContainerFacts & { pidfd: FdLike; frozen: boolean };
 
   constructor(

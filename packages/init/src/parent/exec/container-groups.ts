@@ -47,6 +47,10 @@ export class ContainerGroups implements ResourceGroups {
     if (failed !== undefined) throw failed.reason;
   }
 
+  async leave(): Promise<void> {
+    // The first child has taken itself out by its end.
+  }
+
   async release(): Promise<void> {
     // They are the container's.
   }
@@ -84,7 +88,12 @@ export class ContainerGroups implements ResourceGroups {
     const path = join(v2.mountpoint, own);
     // Nowhere but in the container's own: it may have been moved by somebody else meanwhile.
     if (!path.startsWith(`${container}/`)) return false;
-    await writeFile(join(path, 'cgroup.procs'), String(pid));
+    const file = join(path, 'cgroup.procs');
+    try {
+      await writeFile(file, String(pid));
+    } catch (cause) {
+      throw groupFailure(file, cause as NodeJS.ErrnoException);
+    }
     return true;
   }
 }

@@ -1,6 +1,6 @@
-import type { FdLike } from '@pilotlight/scm-rights';
+import { type FdLike, isScmRightsError } from '@pilotlight/scm-rights';
 import type { OciProcess, OciSpec } from '../../config/oci-spec.ts';
-import { LaunchError } from '../../errors.ts';
+import { InitPackageError, LaunchError } from '../../errors.ts';
 import { planActivation } from '../../plan/activation.ts';
 import { planExec } from '../../plan/plan-exec.ts';
 import { inheritedLimits } from '../inherited-limits.ts';
@@ -9,7 +9,7 @@ import type { LaunchedProcess } from '../launched-process.ts';
 import { type PreparedLaunch, prepareUndertaking, requireUsableOptions } from '../prepare.ts';
 import { ContainerEntry } from './container-entry.ts';
 import { ContainerGroups } from './container-groups.ts';
-import { readContainer } from './read-container.ts';
+import { hasEnded, isOver, readContainer } from './read-container.ts';
 
 export type ExecConfig = {
   /** Names the process in messages and its keyring. Default: the container's id. */
@@ -71,7 +71,14 @@ export async function prepareExec(
   if (frozen && options.ignorePaused !== true) throw paused(container.id);
   const undertaking = (): ContainerEntry =>
     new ContainerEntry(plan, { ...facts, pidfd: container.pidfd, frozen }, groupsOf(frozen));
-  return prepareUndertaking(undertaking, options);
+  try {
+    return await prepareUndertaking(undertaking, options);
+  } catch (error) {
+    // Whatever stopped the child, it is for this reason: ENOMEM for a fork, a SIGKILL, ESRCH.
+    const isFailure = error instanceof InitPackageError || isScmRightsError(error);
+    const failed = isFailure && isOver(container.pidfd);
+    throw failed ? hasEnded(container.id, error) : error;
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   fdNumber,
   pidfdInfo,
   pidfdState,
+  isScmRightsError,
   isSyscallError,
 } from '@pilotlight/scm-rights';
 import { LaunchError } from '../../errors.ts';
@@ -47,7 +48,7 @@ export async function readContainer(id: string, pidfd: FdLike): Promise<Containe
   } catch (cause) {
     if (cause instanceof LaunchError) throw cause;
     const { code, path } = cause as NodeJS.ErrnoException;
-    if (pidfdState(pidfd) !== 'running') throw hasEnded(id, cause);
+    if (isOver(pidfd)) throw hasEnded(id, cause);
     throw new LaunchError({
       step: 'container',
       message: `look at the first process of container ${id}: ${code ?? String(cause)}`,
@@ -59,7 +60,17 @@ export async function readContainer(id: string, pidfd: FdLike): Promise<Containe
   }
 }
 
-function hasEnded(id: string, cause?: unknown): LaunchError {
+/** Whether a container's first process has ended; also when somebody else has noticed, and closed the pidfd. */
+export function isOver(pidfd: FdLike): boolean {
+  try {
+    return pidfdState(pidfd) !== 'running';
+  } catch (error) {
+    if (!isScmRightsError(error)) throw error;
+    return true;
+  }
+}
+
+export function hasEnded(id: string, cause?: unknown): LaunchError {
   return new LaunchError({
     step: 'container',
     message: `enter container ${id}: its first process has ended`,
