@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { isSyscallError, type OwnedFd } from '@pilotlight/scm-rights';
+import { isSyscallError, type OwnedFd, type SyscallError } from '@pilotlight/scm-rights';
 import { ZygoteError } from '../errors.ts';
 import { cloneReadOnly } from '../syscall/clone-read-only.ts';
 
@@ -27,7 +27,7 @@ export type NodeBinary = Disposable & {
  * @param nodePath a path, or a name to look up in this process's PATH
  * @throws ZygoteError where the kernel cannot clone it, or it is a script
  */
-export function protectedNodeBinary(nodePath: string): NodeBinary {
+export async function protectedNodeBinary(nodePath: string): Promise<NodeBinary> {
   const name = findBinary(nodePath);
   requireBinary(name);
   let clone: OwnedFd;
@@ -43,10 +43,7 @@ export function protectedNodeBinary(nodePath: string): NodeBinary {
     }
     // This process itself runs from a clone, which belongs to no mount namespace.
     if (isSyscallError(error, 'EINVAL') && name === ownBinary) return plainNodeBinary(name);
-    throw new ZygoteError(`the Node binary ${name} cannot be cloned read-only`, {
-      cause: error,
-      hint: 'It needs Linux 5.12, as launching does; inside an outer container its seccomp profile must allow open_tree and mount_setattr.',
-    });
+    throw await unclonable(name, error);
   }
   return {
     // In the new process, between its fork and its exec, the descriptor is still open.
@@ -55,6 +52,20 @@ export function protectedNodeBinary(nodePath: string): NodeBinary {
     cloneInZygote: false,
     [Symbol.dispose]: () => clone.close(),
   };
+}
+
+/** Imported late: only where something is wrong. */
+async function unclonable(name: string, cause: unknown): Promise<ZygoteError> {
+  const { hintFromHost } = await import('../host/hint-from-host.ts');
+  const { thisHost } = await import('../host/host.ts');
+  const { message, syscall, code: errnoCode } = cause as SyscallError;
+  const hint = hintFromHost({ step: 'zygote', message, syscall, errnoCode }, thisHost);
+  return new ZygoteError(`the Node binary ${name} cannot be cloned read-only: ${message}`, {
+    cause,
+    hint:
+      hint ??
+      'It needs Linux 5.12, as launching does; inside an outer container its seccomp profile must allow open_tree and mount_setattr.',
+  });
 }
 
 /** The binary as it is. */

@@ -156,7 +156,7 @@ class ZygoteProcess implements ProcessZygote {
     const tested = [nodePath, ...flags].join('\0');
     if (fullyTested.has(tested)) selfTest = 'quick';
     try {
-      using binary = protect ? protectedNodeBinary(nodePath) : plainNodeBinary(nodePath);
+      using binary = protect ? await protectedNodeBinary(nodePath) : plainNodeBinary(nodePath);
       const settings: ZygoteSettings = {
         selfTest,
         cloneBinary: binary.cloneInZygote,
