@@ -2,9 +2,12 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  accessSync,
+  constants as fsConstants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
@@ -426,6 +429,24 @@ describe.skipIf(lacking !== '')(`a zygote that spawns${lacking}`, () => {
     expect(readFileSync(`/proc/${prepared.pid}/cmdline`, 'utf8')).toContain('spawning-zygote');
     await prepared.abort();
     await requireNothingLeft(before);
+  });
+
+  it('a child at the gate runs from a read-only clone of Node, and holds no descriptor of others', async () => {
+    using secret = openFd(join(bundle.rootfs, 'etc/passwd'), O_RDONLY);
+    expect(secret.fd).toBeGreaterThan(2);
+    const prepared = await prepareLaunch(config('true'), {
+      zygote,
+      stdio: ['ignore', 'ignore', 'ignore'],
+    });
+    const place = `/proc/${prepared.pid}`;
+    expect(readlinkSync(`${place}/exe`)).toBe('/');
+    expect(() => accessSync(`${place}/exe`, fsConstants.W_OK)).toThrow(/EROFS/);
+    const open = readdirSync(`${place}/fd`).map((fd) => readlinkSync(`${place}/fd/${fd}`));
+    expect(open.filter((link) => !/^(?:\/dev\/null|\/null|\w+:.*)$/.test(link))).toEqual([]);
+    // Its half of the handshake, and the streams and pipes that Node's own loop has; not ours twice.
+    expect(open.filter((link) => link.startsWith('socket:')).length).toBe(1);
+    expect(readFileSync(`${place}/environ`, 'utf8')).toBe('');
+    await prepared.abort();
   });
 
   it('a child that is killed at the gate is reported', async () => {

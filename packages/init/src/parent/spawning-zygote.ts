@@ -9,7 +9,7 @@ export type SpawningZygoteOptions = Omit<ZygoteOptions, 'selfTest'>;
 /**
  * Starts a zygote that never forks itself, for a Node that cannot be forked: for each child it spawns a
  * second Node, which is born as the first process of the new namespaces and becomes the program. A
- * launch through it takes some 50 ms longer, and needs root.
+ * launch through it starts Node, which takes some 40 ms more, and needs root.
  *
  * It refuses, before anything is done: new and joined user namespaces, which a process with threads
  * can neither make nor enter, and with them id-mapped mounts that need a new one; joined time
