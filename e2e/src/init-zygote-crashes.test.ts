@@ -87,6 +87,28 @@ describe.skipIf(lacking !== '')(`what ends at the wrong moment${lacking}`, () =>
     }
   });
 
+  it('a zygote that does not answer holds no launch beyond its time, and leaves nothing of it', async () => {
+    const before = new Set(childrenOf(process.pid));
+    const stopped = await startZygote();
+    const pid = childrenOf(process.pid).find((child) => !before.has(child))!;
+    try {
+      process.kill(pid, 'SIGSTOP');
+      const options = {
+        zygote: stopped,
+        stdio: ['ignore', 'ignore', 'inherit'],
+        launchTimeoutMs: 100,
+      } as const;
+      const config = { id: newId(), spec: shellSpec('exit 1'), bundle: bundle.path };
+      await expect(launch(config, options)).rejects.toMatchObject({ step: 'fork' });
+      process.kill(pid, 'SIGCONT');
+      // Requests are served in their order: what became of the first one is known by then.
+      expect(await exitWith(23, stopped)).toBe(23);
+      await expect.poll(() => childrenOf(pid)).toEqual([]);
+    } finally {
+      await stopped.close();
+    }
+  });
+
   it('launch does not fork a third time', async () => {
     const forker = crashing(await sharedZygote(), 2, 'SIGSEGV');
     await expect(exitWith(21, forker)).rejects.toSatisfy(

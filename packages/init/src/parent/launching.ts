@@ -218,6 +218,7 @@ export class Launching {
         cloneFlags: this.plan.cloneFlags,
         undumpable: this.plan.undumpable,
         oomScoreAdj: this.plan.entryOomScoreAdj,
+        signal: this.#deadline,
         ...namespaces.request,
         ...(cgroup === undefined ? {} : { cgroup }),
         fds: {

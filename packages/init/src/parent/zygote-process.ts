@@ -17,6 +17,7 @@ import {
 } from '@pilotlight/scm-rights';
 import type { NamespaceToJoin } from '../config/init-config.ts';
 import { UnknownExitError, ZygoteError } from '../errors.ts';
+import { signalProcess } from '../end/signal-process.ts';
 import { koffiModulePath } from '../syscall/koffi-module.ts';
 import {
   defaultSettings,
@@ -235,7 +236,7 @@ class ZygoteProcess implements ProcessZygote {
   }
 
   async fork(forkRequest: ForkRequest): Promise<ForkedChild> {
-    const { cloneFlags, fds, cgroup, joins = [], joinedBy, pidNamespace } = forkRequest;
+    const { cloneFlags, fds, cgroup, joins = [], joinedBy, pidNamespace, signal } = forkRequest;
     if (this.#ended !== undefined) throw this.#ended;
     const token = this.#nextToken++;
     const { preserved = [], ...single } = fds;
@@ -263,7 +264,7 @@ class ZygoteProcess implements ProcessZygote {
     this.#forks.set(token, { resolve, reject });
     this.#holdEventLoopWhileBusy();
     try {
-      await this.#send(request, borrowed);
+      await this.#send(request, borrowed, signal);
     } catch (cause) {
       this.#forks.delete(token);
       this.#holdEventLoopWhileBusy();
@@ -271,7 +272,14 @@ class ZygoteProcess implements ProcessZygote {
       if (isSyscallError(cause, 'EPIPE') || isSyscallError(cause, 'ECONNRESET')) await this.gone;
       throw this.#ended ?? cause;
     }
-    const pid = await promise;
+    const giveUp = (): void => {
+      if (!this.#forks.has(token)) return;
+      this.#forks.set(token, { resolve: () => this.#discard(token), reject: () => undefined });
+      reject(signal!.reason as Error);
+    };
+    if (signal?.aborted === true) giveUp();
+    else signal?.addEventListener('abort', giveUp, { once: true });
+    const pid = await promise.finally(() => signal?.removeEventListener('abort', giveUp));
     const { pidfd, ended } = this.#living.get(token)!;
     return {
       pid,
@@ -291,8 +299,12 @@ class ZygoteProcess implements ProcessZygote {
     this.#said.close();
   }
 
-  async #send(request: ZygoteRequest, fds: readonly FdLike[] = []): Promise<void> {
-    await this.#requests.send(Buffer.from(JSON.stringify(request)), fds);
+  async #send(
+    request: ZygoteRequest,
+    fds: readonly FdLike[] = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#requests.send(Buffer.from(JSON.stringify(request)), fds, { signal });
   }
 
   async #reap(token: number): Promise<void> {
@@ -304,6 +316,14 @@ class ZygoteProcess implements ProcessZygote {
       await living.reaped.promise;
     }
     this.#forget(token);
+  }
+
+  /** A child that came when nobody waited for it any more. */
+  #discard(token: number): void {
+    const { pidfd } = this.#living.get(token)!;
+    signalProcess(pidfd, 'SIGKILL');
+    pidfd.close();
+    this.#abandon(token);
   }
 
   /** A zygote that is gone, or about to be, has nothing to keep. */

@@ -33,6 +33,11 @@ export type ForkRequest = {
   undumpable?: boolean;
   /** What the entry sets for itself and for the child, which then may not: /proc/PID/oom_score_adj. */
   oomScoreAdj?: number | undefined;
+  /**
+   * Aborted before the child is there, it rejects the fork; a child that is forked all the same is killed and
+   * reaped. For a zygote that does not answer: what this process forks itself takes no time.
+   */
+  signal?: AbortSignal | undefined;
 };
 
 /** A forked child, from its first moment to its reaping. */
