@@ -56,8 +56,9 @@ describe.skipIf(!canRead)(
     });
 
     it('launch says that cgroups need root', async () => {
+      // A limit needs one; without any, nobody else than root is told that there is none.
       const spec =
-        'Object.assign(stockSpec(), { process: { ...stockSpec().process, terminal: false } })';
+        '{ ...stockSpec(), process: { ...stockSpec().process, terminal: false }, linux: { ...stockSpec().linux, resources: { pids: { limit: 9 } } } }';
       expect(await failureOf(spec)).toMatchObject({
         code: 'ERR_INIT_LAUNCH',
         step: 'cgroup',
