@@ -191,6 +191,7 @@ describe.skipIf(lacking !== '')(`launch with limits on cgroup v1${lacking}`, () 
 
   it('launch ends a program that takes more memory than it may, and the counters tell', async () => {
     let counters: unknown;
+    const launched = Promise.withResolvers<readonly string[]>();
     const spec = shellSpec(
       // Fills memory with what tail keeps of an endless line.
       'tail /dev/zero',
@@ -201,10 +202,11 @@ describe.skipIf(lacking !== '')(`launch with limits on cgroup v1${lacking}`, () 
       {
         stdio: ['ignore', 'ignore', 'inherit'],
         onExit: async () => {
-          counters = await readCgroupCounters(process.cgroupPaths);
+          counters = await readCgroupCounters(await launched.promise);
         },
       },
     );
+    launched.resolve(process.cgroupPaths);
     const status = await process.exited;
     expect(status.signal === 9 || status.code === 137).toBe(true);
     expect(counters).toEqual({ oomKill: 1n, pidsLimit: 0n });
@@ -212,6 +214,7 @@ describe.skipIf(lacking !== '')(`launch with limits on cgroup v1${lacking}`, () 
 
   it('launch fails a fork beyond the pids limit with EAGAIN, and the counters tell', async () => {
     let counters: { pidsLimit: bigint } | undefined;
+    const launched = Promise.withResolvers<readonly string[]>();
     const spec = shellSpec(
       'sleep 100 & sleep 100 & sleep 100 & sleep 100 & echo not reached',
       limited({ pids: { limit: 3 } }),
@@ -221,10 +224,11 @@ describe.skipIf(lacking !== '')(`launch with limits on cgroup v1${lacking}`, () 
       {
         stdio: ['ignore', 'ignore', 'pipe'],
         onExit: async () => {
-          counters = await readCgroupCounters(process.cgroupPaths);
+          counters = await readCgroupCounters(await launched.promise);
         },
       },
     );
+    launched.resolve(process.cgroupPaths);
     const [said, status] = await Promise.all([textOf(process.stderr), process.exited]);
     expect(said).toMatch(/can't fork|Resource temporarily unavailable/);
     expect(status.code).not.toBe(0);

@@ -12,9 +12,7 @@ const selinux = honoured('src/child/security-labels.ts', labels, 'a kernel that 
 const scheduler = honoured('src/plan/scheduler.ts', attributes);
 const ioPriority = honoured('src/plan/scheduler.ts', attributes);
 const clamp = refused('the specification has no value that it could clamp to');
-const execCPUAffinity = ignored(
-  'it is for processes that enter a running container: config.md, process, "not applicable to the container\'s init process"',
-);
+const execCPUAffinity = honoured('src/plan/plan-exec.ts', 'e2e/src/init-exec.test.ts');
 
 /** `process`: the program and what it is given. */
 export const processFields = (): SpecField[] => [
