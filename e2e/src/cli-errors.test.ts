@@ -181,9 +181,7 @@ os.execv(sys.argv[1], sys.argv[1:])`;
         expect(outcome).toMatchObject({ code: 125, stdout: '' });
         expect(outcome.stderr).toMatch(oneError);
         expect(outcome.stderr).toMatch(
-          new RegExp(
-            `^[^\\n]*${call}\\b[^\\n]*: ENOSYS [^\\n]*\\n${facts}  hint: ${hint}`,
-          ),
+          new RegExp(`^[^\\n]*${call}\\b[^\\n]*: ENOSYS [^\\n]*\\n${facts}  hint: ${hint}`),
         );
       },
     );
