@@ -366,7 +366,8 @@ describe.skipIf(lacking !== '')(`attributes, from inside${lacking}`, () => {
       const node = join(bundle.path, 'node');
       writeFileSync(node, `#!/bin/sh\n${command} ${process.execPath} "$@"\n`);
       chmodSync(node, 0o755);
-      return startZygote({ nodePath: node });
+      // A script has no binary to protect.
+      return startZygote({ nodePath: node, readOnlyBinary: false });
     }
 
     it.skipIf(!has('choom') || !has('ionice'))(

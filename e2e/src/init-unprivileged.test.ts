@@ -56,8 +56,13 @@ describe.skipIf(!canRead)(
     });
 
     it('launch says that cgroups need root', async () => {
-      const spec =
-        'Object.assign(stockSpec(), { process: { ...stockSpec().process, terminal: false } })';
+      // Without a limit in it the launch goes on without a cgroup.
+      const spec = `(() => {
+        const spec = stockSpec();
+        spec.process.terminal = false;
+        spec.linux.resources.pids = { limit: 5 };
+        return spec;
+      })()`;
       expect(await failureOf(spec)).toMatchObject({
         code: 'ERR_INIT_LAUNCH',
         step: 'cgroup',

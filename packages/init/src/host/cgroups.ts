@@ -10,6 +10,8 @@ export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   }
   if (!['ENOENT', 'EOPNOTSUPP', 'EINVAL', 'EBUSY'].includes(errnoCode)) return undefined;
   const mountinfo = host.read('/proc/self/mountinfo') ?? '';
+  // Such as the socket of a service manager that does not run.
+  if (path !== undefined && !isInCgroups(mountinfo, path)) return undefined;
   if (!/ - cgroup2 /.test(mountinfo)) return undefined;
   // The super block's options name the controllers of a v1 hierarchy.
   const controllers = [...mountinfo.matchAll(/ - cgroup \S+ (\S+)/g)].flatMap(([, options = '']) =>
@@ -19,6 +21,13 @@ export const cgroupMounts: Probe = ({ step, errnoCode, path }, host) => {
   const names = controllers.join(', ');
   return `This host has hybrid cgroups: ${names} are in hierarchies of version 1, so version 2 has none of them. Boot with systemd.unified_cgroup_hierarchy=1 for version 2 alone, or configure what version 1 has.`;
 };
+
+function isInCgroups(mountinfo: string, path: string): boolean {
+  return mountinfo.split('\n').some((line) => {
+    const mountpoint = line.split(' ')[4];
+    return / - cgroup2? /.test(line) && path.startsWith(`${mountpoint}/`);
+  });
+}
 
 function readonlyMount(host: Host, path: string): string | undefined {
   const places = (host.read('/proc/self/mountinfo') ?? '').split('\n').flatMap((line) => {

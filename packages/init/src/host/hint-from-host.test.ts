@@ -222,6 +222,11 @@ describe('hintFromHost', () => {
       { ...userNamespace, errnoCode: 'EPERM' },
       { files: { '/proc/self/status': '' } },
     ],
+    [
+      'a file that is missing elsewhere than in a cgroup',
+      { step: 'cgroup', errnoCode: 'ENOENT', path: '/run/dbus/system_bus_socket' },
+      { files: hybrid },
+    ],
   ])('hintFromHost blames the host for nothing at %s', (_, failure, host) => {
     expect(hintFromHost({ step: 'x', message: '', ...failure }, fakeHost(host))).toBeUndefined();
   });

@@ -11,7 +11,7 @@ import {
 import { MOUNT_ATTR_RDONLY } from '../plan/mount-options.ts';
 
 /** Above what a new process gets as its streams and sockets, which would replace it there. */
-const LEAST_FD = 64;
+const LEAST_FD = 16;
 
 /**
  * A read-only copy of the mount that `path` lies on, with that file as its root, attached nowhere;
@@ -21,7 +21,7 @@ const LEAST_FD = 64;
  * /proc/PID/exe for writing gets EROFS. Once the descriptor is closed the mount belongs to no
  * namespace, so that nobody can make it writable again or bind it elsewhere.
  *
- * @returns a descriptor of 64 or above; the caller closes it
+ * @returns a descriptor of 16 or above, so that few are enough for a launching process; the caller closes it
  * @throws SyscallError: EPERM without the capability, ENOENT, ENOSYS
  */
 export function cloneReadOnly(path: string): OwnedFd {
