@@ -70,6 +70,20 @@ export type LaunchFailure = {
   cause?: unknown;
 };
 
+/** What a failed system call tells of itself, ours or one of Node's own: the `cause` with its parts. */
+export function causedBy(
+  cause: unknown,
+): Pick<LaunchFailure, 'cause' | 'syscall' | 'errno' | 'errnoCode'> {
+  const { syscall, errno, code } = cause as NodeJS.ErrnoException;
+  return {
+    cause,
+    ...(syscall === undefined ? {} : { syscall }),
+    ...(errno === undefined ? {} : { errno }),
+    // Other errors have a code as well, of the form ERR_….
+    ...(code === undefined || code.includes('_') ? {} : { errnoCode: code }),
+  };
+}
+
 /**
  * Thrown when a launch fails after its configuration was accepted. Nothing of it is left behind.
  *

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSyscallError, openFd } from '@pilotlight/scm-rights';
-import { CgroupError, LaunchError } from '../errors.ts';
+import { causedBy, CgroupError, LaunchError } from '../errors.ts';
 import { attachDeviceProgram, loadDeviceProgram } from '../syscall/bpf.ts';
 import { applyWrites } from './apply-writes.ts';
 import { compileDeviceProgram } from './device-program.ts';
@@ -238,17 +238,15 @@ async function step<T>(syscall: string, path: string, action: () => Promise<T>):
     return await action();
   } catch (cause) {
     if (cause instanceof CgroupError) throw asLaunchError(cause);
-    const { code, errno } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     throw new LaunchError({
       step: 'cgroup',
       message: isSyscallError(cause)
         ? `restrict the devices of ${path}: ${cause.message}`
         : `${syscall} ${path}: ${code ?? String(cause)}`,
+      ...causedBy(cause),
       syscall,
       path,
-      ...(errno === undefined ? {} : { errno }),
-      ...(code === undefined ? {} : { errnoCode: code }),
-      cause,
       hint: hintFor(cause, code),
     });
   }

@@ -1,7 +1,7 @@
 import { isSyscallError, type OwnedFd } from '@pilotlight/scm-rights';
 import { decodeMountPlease, encodeMountFd, type MountIdMapping } from '@pilotlight/sync';
 import type { PlannedBind } from '../config/init-config.ts';
-import { LaunchError } from '../errors.ts';
+import { causedBy, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import { cloneMountTree, mapMountIds } from '../syscall/mount-tree.ts';
 import { withUserNamespace } from './with-user-namespace.ts';
@@ -63,12 +63,9 @@ function findAsked({ init }: LaunchPlan, source: string, destination: string): A
       candidate.source === source &&
       candidate.destination === destination,
   );
-  if (mount !== undefined) {
-    const { recursive, idMapping, index } = mount;
-    return { source, recursive, idMapping, index };
-  }
-  const device = init.devices.some(({ path }) => path === destination && path === source);
-  return device ? { source, recursive: false, idMapping: undefined, index: undefined } : undefined;
+  if (mount === undefined) return undefined;
+  const { recursive, idMapping, index } = mount;
+  return { source, recursive, idMapping, index };
 }
 
 async function mapIds(
@@ -87,12 +84,9 @@ function mountFailure(cause: unknown, { source, index, idMapping }: Asked): unkn
   return new LaunchError({
     step: 'mounts',
     message: `${verb} ${source}${where}: ${cause.message}`,
-    syscall: cause.syscall,
-    errno: cause.errno,
-    errnoCode: cause.code,
+    ...causedBy(cause),
     path: source,
     ...(index === undefined ? {} : { index }),
-    cause,
     hint:
       idMapping !== undefined && cause.code === 'EINVAL'
         ? 'The file system must know id-mapped mounts, and must not be id-mapped already; see mount_setattr(2), ID-mapped mounts.'

@@ -7,7 +7,7 @@ import {
   pidfdGetfd,
 } from '@pilotlight/scm-rights';
 import { decodeSeccompFd, stringifyExactJson, type SyncMessage } from '@pilotlight/sync';
-import { LaunchError } from '../errors.ts';
+import { causedBy, LaunchError } from '../errors.ts';
 import type { SeccompAgent } from '../seccomp/plan-seccomp.ts';
 import { parentFailure } from './launch-error.ts';
 
@@ -49,11 +49,8 @@ export async function answerSeccomp(question: SeccompQuestion): Promise<void> {
       step: 'seccomp',
       message: `hand the seccomp listener to the agent at ${agent.path}: ${cause.message}`,
       path: agent.path,
-      cause,
+      ...causedBy(cause),
       hint: 'The agent of linux.seccomp.listenerPath must listen on that Unix stream socket before the launch.',
-      ...(isSyscallError(cause)
-        ? { syscall: cause.syscall, errno: cause.errno, errnoCode: cause.code }
-        : {}),
     });
   }
 }
@@ -67,10 +64,7 @@ function takeListener(pidfd: FdLike, fd: number): OwnedFd {
       ? new LaunchError({
           step: 'seccomp',
           message: `take the seccomp listener of the child: ${error.message}`,
-          syscall: error.syscall,
-          errno: error.errno,
-          errnoCode: error.code,
-          cause: error,
+          ...causedBy(error),
           hint: 'SCMP_ACT_NOTIFY needs a launcher with CAP_SYS_PTRACE: launch as root, or change the profile.',
         })
       : parentFailure('seccomp', error);

@@ -1,6 +1,12 @@
 import { isSyscallError } from '@pilotlight/scm-rights';
 import { isSyncError, type JsonValue, PeerInitError } from '@pilotlight/sync';
-import { ChildDiedError, isLaunchError, LaunchError, type LaunchFailure } from '../errors.ts';
+import {
+  causedBy,
+  ChildDiedError,
+  isLaunchError,
+  LaunchError,
+  type LaunchFailure,
+} from '../errors.ts';
 import type { HostFailure } from '../host/host-failure.ts';
 import { CLONE_NEWUSER } from '../plan/namespaces.ts';
 import type { HandshakeRecord } from './handshake-record.ts';
@@ -83,10 +89,7 @@ export function parentFailure(step: string, cause: unknown): unknown {
   return new LaunchError({
     step,
     message: `${step}: ${cause.message}`,
-    syscall: cause.syscall,
-    errno: cause.errno,
-    errnoCode: cause.code,
-    cause,
+    ...causedBy(cause),
     ...(cause.path === undefined ? {} : { path: cause.path }),
     ...(cause.hint === undefined ? {} : { hint: cause.hint }),
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { isSyscallError, openFd } from '@pilotlight/scm-rights';
-import { LaunchError } from '../errors.ts';
+import { causedBy, LaunchError } from '../errors.ts';
 import { getAddresses, getLink, keptAddresses, linkIndex, moveLink } from '../netlink/route.ts';
 import type { MovedNetDevice, NetDeviceMove, NetDevicesPlan } from '../plan/net-devices.ts';
 import { RouteSocket } from '../syscall/route-socket.ts';
@@ -59,10 +59,7 @@ function moveFailure(attempt: string, cause: unknown): unknown {
   return new LaunchError({
     step: NET_DEVICES_STEP,
     message: `${attempt}: ${cause.message}`,
-    syscall: cause.syscall,
-    errno: cause.errno,
-    errnoCode: cause.code,
-    cause,
+    ...causedBy(cause),
     ...(cause.path === undefined ? {} : { path: cause.path }),
     hint: hintFor(cause.code) ?? cause.hint ?? 'See rtnetlink(7).',
   });

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { isSyscallError, openFd, type OwnedFd } from '@pilotlight/scm-rights';
-import { LaunchError } from '../errors.ts';
+import { causedBy, LaunchError } from '../errors.ts';
 import type { LaunchPlan } from '../plan/plan-launch.ts';
 import type { PlannedJoin } from '../plan/namespaces.ts';
 import type { ForkRequest } from './zygote.ts';
@@ -51,12 +51,9 @@ function openNamespace({ path, type, index }: PlannedJoin): OwnedFd {
     throw new LaunchError({
       step: 'namespaces',
       message: `open the ${type} namespace ${path} (linux.namespaces[${index}]): ${cause.message}`,
-      syscall: cause.syscall,
-      errno: cause.errno,
-      errnoCode: cause.code,
+      ...causedBy(cause),
       path,
       index,
-      cause,
       hint: 'The path must be a namespace that exists: /proc/PID/ns/… of a process that lives, or a file it is mounted on.',
     });
   }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { OciIdMapping } from '../config/spec/namespaces.ts';
-import { LaunchError } from '../errors.ts';
+import { causedBy, LaunchError } from '../errors.ts';
 import { formatIdMap, type PlannedIdMaps } from '../plan/user-namespace.ts';
 
 const run = promisify(execFile);
@@ -34,15 +34,13 @@ async function write(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text);
   } catch (cause) {
-    const { code, errno } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     throw new LaunchError({
       step: 'id maps',
       message: `write ${path}: ${code ?? String(cause)}`,
+      ...causedBy(cause),
       syscall: 'write',
       path,
-      ...(errno === undefined ? {} : { errno }),
-      ...(code === undefined ? {} : { errnoCode: code }),
-      cause,
       hint:
         code === 'EPERM'
           ? 'Without CAP_SETUID and CAP_SETGID only the own id can be mapped, one line of size 1; ranges need newuidmap and newgidmap.'

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path/posix';
-import { LaunchError } from '../errors.ts';
+import { causedBy, LaunchError } from '../errors.ts';
 import type { RdtPlan } from './plan-rdt.ts';
 import { holdsSchema } from './schemata.ts';
 
@@ -82,17 +82,15 @@ async function step<T>(
   try {
     return await action(path);
   } catch (cause) {
-    const { code, errno } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     // The kernel says there why it refused the last write.
     const said = await readFile(join(root, 'info/last_cmd_status'), 'utf8').catch(() => '');
     throw new LaunchError({
       step: RDT_STEP,
       message: `${syscall} ${path}: ${code ?? String(cause)}`,
+      ...causedBy(cause),
       syscall,
       path,
-      ...(errno === undefined ? {} : { errno }),
-      ...(code === undefined ? {} : { errnoCode: code }),
-      cause,
       hint: hintFor(code, said.trim()),
     });
   }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import { type CgroupListing, listCgroups, readInterface } from '../../cgroup/cgroup-files.ts';
 import { readHierarchies } from '../../cgroup/hierarchies.ts';
-import { LaunchError } from '../../errors.ts';
+import { causedBy, LaunchError } from '../../errors.ts';
 import type { ResourceGroups } from '../resource-groups.ts';
 
 /** The groups of a container that a process is added to: they are entered, and stay. */
@@ -99,15 +99,13 @@ export class ContainerGroups implements ResourceGroups {
 }
 
 function groupFailure(file: string, cause: NodeJS.ErrnoException): LaunchError {
-  const { code, errno } = cause;
+  const { code } = cause;
   return new LaunchError({
     step: 'cgroup',
     message: `write ${file}: ${code ?? String(cause)}`,
+    ...causedBy(cause),
     syscall: 'write',
     path: file,
-    ...(errno === undefined ? {} : { errno }),
-    ...(code === undefined ? {} : { errnoCode: code }),
-    cause,
     hint: 'Give the cgroupPaths that the container was launched with; only root, or the user they are delegated to, may enter them.',
   });
 }
