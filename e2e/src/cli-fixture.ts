@@ -46,6 +46,7 @@ interface StartOptions {
   env?: Record<string, string>;
   cwd?: string;
   uid?: number;
+  gid?: number;
 }
 
 /** Starts a program without a terminal. Its input stays open unless given. */

@@ -1,6 +1,15 @@
-import { constants, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { hasBusybox, hasRunc, isRoot, missing, runProgram, Scratch } from './cli-fixture.ts';
+import {
+  hasBusybox,
+  hasRunc,
+  isRoot,
+  launcher,
+  missing,
+  runProgram,
+  Scratch,
+} from './cli-fixture.ts';
 
 const scratch = new Scratch();
 afterEach(() => scratch.requireEmpty());
@@ -120,6 +129,30 @@ describe.skipIf(!isRoot || !hasBusybox)(
       const bundle = scratch.bundle('echo hello; exit 7');
       const outcome = await scratch.run(['run', '--bundle', bundle, scratch.id()]);
       expect(outcome).toEqual({ code: 7, stdout: 'hello\n', stderr: '' });
+    });
+
+    it('needs no rights for a bundle that makes a user namespace', async () => {
+      const uid = 65_534;
+      const home = scratch.path('home');
+      mkdirSync(home);
+      chownSync(home, uid, uid);
+      chmodSync(scratch.directory, 0o755);
+      const bundle = scratch.bundle('id -u; exit 7', (spec) => {
+        const own = [{ containerID: 0, hostID: uid, size: 1 }];
+        Object.assign(spec.linux!, { uidMappings: own, gidMappings: own });
+        const kinds = ['user', 'pid', 'mount', 'ipc', 'uts'] as const;
+        spec.linux!.namespaces = kinds.map((type) => ({ type }));
+        // Without a network namespace of its own there is no sysfs for this user.
+        spec.mounts = spec.mounts!.filter(
+          ({ type }) => !['sysfs', 'devpts', 'cgroup'].includes(type!),
+        );
+      });
+      const args = ['--root', join(home, 'store'), 'run', '-b', bundle, scratch.id()];
+      expect(await runProgram(launcher, args, { uid, gid: uid })).toEqual({
+        code: 7,
+        stdout: '0\n',
+        stderr: '',
+      });
     });
 
     it('takes the bundle in the current directory', async () => {

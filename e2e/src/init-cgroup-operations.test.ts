@@ -160,12 +160,13 @@ describe.skipIf(lacking !== '')(`operations on cgroups${lacking}`, () => {
 
   it('watchCgroup tells of limits that are met, and ends with the container', async () => {
     const process = await start(
-      'echo ready; read line; tail /dev/zero; sleep 100 & sleep 100 & :',
+      // A shell that cannot fork ends: another one has to stay, so that nothing is told too late.
+      'echo ready; read line; tail /dev/zero; sh -c "sleep 100 & sleep 100 & :"; read line',
       (spec) => {
         spec.linux!.resources = {
           ...spec.linux!.resources,
           memory: { limit: 24 * MiB, swap: 24 * MiB },
-          pids: { limit: 2 },
+          pids: { limit: 3 },
         };
       },
     );

@@ -43,7 +43,7 @@ export class PrivilegeError extends CliError {
   override readonly name: string = 'PrivilegeError';
   constructor(action: string, uid: number) {
     super('ERR_CLI_PRIVILEGE', `${action}: user ${uid} lacks CAP_SYS_ADMIN`, {
-      hint: 'Making namespaces needs it: run as root, for example with sudo(8).',
+      hint: 'Making namespaces without a user namespace needs it: run as root, for example with sudo(8), or have the bundle make a user namespace that maps this user.',
     });
   }
 }

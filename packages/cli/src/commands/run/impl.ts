@@ -6,7 +6,7 @@ import { writeWarning } from '../../render/warning.ts';
 import type { RunFlags } from './command.ts';
 import { runDetached } from './run-detached.ts';
 import { runForeground } from './run-foreground.ts';
-import { requirePrivilege } from './require-privilege.ts';
+import { hasUserNamespace, requirePrivilege } from './require-privilege.ts';
 import { requireTerminalPlace } from './require-terminal-place.ts';
 import { type Subject, subjectOf } from './subject.ts';
 
@@ -21,7 +21,7 @@ export async function run(
 ): Promise<void> {
   const subject = await subjectOf(this, flags, id);
   requireTerminalPlace(this.host, flags, subject.spec.process.terminal ?? false);
-  requirePrivilege(this.host.uid);
+  requirePrivilege(this.host.uid, subject.spec);
   await using store = await openStore(this.root, { create: false });
   const zygote = await zygoteFor(subject);
   const onWarning = (warning: Error): void => writeWarning(this.host, warning);
@@ -45,6 +45,5 @@ async function zygoteFor(subject: Subject): Promise<Zygote> {
  * the caller's choice. Only a zygote process runs from a clone of the binary that nobody can write.
  */
 function canImageReachBinary({ spec, bundle }: Subject): boolean {
-  const hasUserNamespace = (spec.linux?.namespaces ?? []).some(({ type }) => type === 'user');
-  return !hasUserNamespace && resolve(bundle, spec.root.path) !== '/';
+  return !hasUserNamespace(spec) && resolve(bundle, spec.root.path) !== '/';
 }
