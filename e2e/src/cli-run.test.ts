@@ -147,6 +147,8 @@ describe.skipIf(!isRoot || !hasBusybox)(
           ({ type }) => !['sysfs', 'devpts', 'cgroup'].includes(type!),
         );
       });
+      // The places of its mounts are made in there.
+      chownSync(join(bundle, 'rootfs'), uid, uid);
       const args = ['--root', join(home, 'store'), 'run', '-b', bundle, scratch.id()];
       expect(await runProgram(launcher, args, { uid, gid: uid })).toEqual({
         code: 7,
