@@ -111,9 +111,9 @@ describe('renderError', () => {
   });
 
   it('takes no code of ours for an errno', () => {
-    const launch = new LaunchError({ step: 'init', message: 'no reason' });
-    expect(errorFacts(launch).errno).toBeUndefined();
-    expect(renderError(launch, plain)).toBe('pilotlight: no reason\n  step: init\n');
+    const plain = new LaunchError({ step: 'init', message: 'no reason' });
+    expect(errorFacts(plain).errno).toBeUndefined();
+    expect(renderError(plain, plain)).toBe('pilotlight: no reason\n  step: init\n');
   });
 
   it('escapes what would command a terminal or look like lines of its own', () => {
