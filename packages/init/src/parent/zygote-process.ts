@@ -261,6 +261,8 @@ class ZygoteProcess implements ProcessZygote {
     };
 
     const { promise, resolve, reject } = Promise.withResolvers<number>();
+    // It may be rejected while the request is still being sent; then the send says why.
+    promise.catch(() => undefined);
     this.#forks.set(token, { resolve, reject });
     this.#holdEventLoopWhileBusy();
     try {
