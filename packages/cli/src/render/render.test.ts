@@ -111,9 +111,9 @@ describe('renderError', () => {
   });
 
   it('takes no code of ours for an errno', () => {
-    const plain = new LaunchError({ step: 'init', message: 'no reason' });
-    expect(errorFacts(plain).errno).toBeUndefined();
-    expect(renderError(plain, plain)).toBe('pilotlight: no reason\n  step: init\n');
+    const failure = new LaunchError({ step: 'init', message: 'no reason' });
+    expect(errorFacts(failure).errno).toBeUndefined();
+    expect(renderError(failure, plain)).toBe('pilotlight: no reason\n  step: init\n');
   });
 
   it('escapes what would command a terminal or look like lines of its own', () => {
