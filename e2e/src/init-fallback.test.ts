@@ -654,7 +654,9 @@ describe.skipIf(lacking !== '')(`the shared zygote${lacking}`, () => {
   it('sharedZygote does not fall back when a zygote is killed at its start', async () => {
     const result = await resultOf(
       `const starting = sharedZygote().catch((error) => error);
-       for (const task of readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim().split(' ')) process.kill(Number(task), 'SIGKILL');
+       const children = () => readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').match(/\\d+/g) ?? [];
+       while (children().length === 0) await new Promise(setImmediate);
+       for (const pid of children()) process.kill(Number(pid), 'SIGKILL');
        const error = await starting;
        const next = await sharedZygote();
        return { code: error.code, unfit: error.unfit, spawns: next.requireSupport !== undefined };`,

@@ -15,7 +15,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launch, LaunchError, type LaunchedProcess, readHierarchies } from '@pilotlight/init';
-import { connectStream, pidfdOpen, pidfdSendSignal, type UnixStream } from '@pilotlight/scm-rights';
+import {
+  connectStream,
+  pidfdOpen,
+  pidfdSendSignal,
+  pidfdState,
+  type UnixStream,
+} from '@pilotlight/scm-rights';
 import { createClient, type Message, type MessageBus, toPlain } from 'dbus-native';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
@@ -29,6 +35,7 @@ const METHOD_CALL = 1;
 const METHOD_RETURN = 2;
 const ERROR = 3;
 const SIGNAL = 4;
+const unitExists = 'org.freedesktop.systemd1.UnitExists';
 
 const hierarchies = readHierarchies();
 /** Where systemd keeps its own tree: in its named hierarchy, and in v2. */
@@ -93,21 +100,19 @@ class StandIn {
     if (this.refusal?.member === member) {
       const { errorName } = this.refusal;
       this.refusal = undefined;
-      this.#send({
-        type: ERROR,
-        to: message,
-        errorName,
-        signature: 's',
-        body: ['as the test wants it'],
-      });
-      return;
+      return this.#refuse(message, errorName);
     }
     switch (member) {
       case 'StartTransientUnit':
+        if (this.#processesOf(String(body[0])).length > 0) return this.#refuse(message, unitExists);
         if (this.result === 'done') this.#makeScope(String(body[0]));
         this.#job(message, String(body[0]));
         return;
       case 'StopUnit':
+        for (const pid of this.#processesOf(String(body[0]))) {
+          using pidfd = pidfdOpen(pid);
+          pidfdSendSignal(pidfd, 'SIGKILL');
+        }
         this.#job(message, String(body[0]));
         return;
       case 'GetUnit':
@@ -119,6 +124,19 @@ class StandIn {
       default:
         this.#reply(message, '', []);
     }
+  }
+
+  #refuse(to: Message, errorName: string): void {
+    this.#send({ type: ERROR, to, errorName, signature: 's', body: ['as the test wants it'] });
+  }
+
+  #processesOf(unit: string): number[] {
+    return this.#made
+      .filter((group) => group.endsWith(`/${unit}`))
+      .map((group) => join(ofSystemd[0]!, group, 'cgroup.procs'))
+      .filter((file) => existsSync(file))
+      .flatMap((file) => readFileSync(file, 'utf8').match(/\d+/g) ?? [])
+      .map(Number);
   }
 
   #makeScope(unit: string): void {
@@ -309,7 +327,7 @@ describe.skipIf(lacking !== '')(`launch with the systemd driver${lacking}`, () =
   it('launch starts a unit again that had failed', async () => {
     systemd.refusal = {
       member: 'StartTransientUnit',
-      errorName: 'org.freedesktop.systemd1.UnitExists',
+      errorName: unitExists,
     };
     const process = await start('true');
     await textOf(process.stdout);
@@ -319,6 +337,25 @@ describe.skipIf(lacking !== '')(`launch with the systemd driver${lacking}`, () =
       'ResetFailedUnit',
       'StartTransientUnit',
     ]);
+  });
+
+  it('a launch into the scope of another container fails, and does it no harm', async () => {
+    const cgroupsPath = `system.slice:test:${newId()}`;
+    const change: Change = ({ linux }) => {
+      linux!.cgroupsPath = cgroupsPath;
+      // Without one of its own, its processes are found by their cgroup.
+      linux!.namespaces = linux!.namespaces!.filter(({ type }) => type !== 'pid');
+    };
+    const process = await start('while :; do sleep 1; done', change);
+    await expect(start('true', change)).rejects.toMatchObject({
+      step: 'cgroup',
+      message: expect.stringContaining('UnitExists'),
+    });
+    expect(systemd.members()).not.toContain('StopUnit');
+    expect(pidfdState(process.pidfd)).toBe('running');
+    expect(process.cgroupPaths.filter((path) => !existsSync(path))).toEqual([]);
+    process.signal('SIGKILL');
+    await process.exited;
   });
 
   it.each<[name: string, prepare: () => void, message: RegExp, hint: RegExp]>([

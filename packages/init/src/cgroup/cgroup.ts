@@ -11,11 +11,11 @@ import type { DeviceRule } from './device-rules.ts';
 import { writeDeviceRules } from './devices-v1.ts';
 import { enableControllers } from './enable-controllers.ts';
 import type { CgroupDirectory, CgroupPlan } from './plan-cgroup.ts';
-import type { ScopePlan } from './systemd/plan-scope.ts';
+import { cgroupProcesses } from './processes.ts';
 
 /**
  * Makes the directories and sets what must hold before the first process enters. systemd makes
- * a scope only around a process: then there is nothing to do until enterCgroup.
+ * a scope only around a process: then there is nothing to do until startScopeOf.
  *
  * @returns the directories that were not there before
  * @throws LaunchError with step `cgroup`; directories made until then are removed
@@ -69,8 +69,7 @@ async function createDirectory(
   const { path, version, controllers } = directory;
   const first = await step('mkdir', path, () => mkdir(path, { recursive: true }));
   if (first !== undefined) made.push(path);
-  const members = await step('read', path, () => readFile(join(path, 'cgroup.procs'), 'utf8'));
-  if (members !== '') {
+  if (await step('read', path, () => holdsProcesses(path, first === undefined))) {
     throw new LaunchError({
       step: 'cgroup',
       message: `use cgroup ${path}: it already holds processes`,
@@ -80,6 +79,13 @@ async function createDirectory(
   }
   if (version === 1 && controllers.split(',').includes('cpuset')) await inheritCpuset(directory);
   await restrict(directory, plan);
+}
+
+/** Also further down where it was there before: whoever kills or removes the container's does so with all below. */
+async function holdsProcesses(path: string, wasThere: boolean): Promise<boolean> {
+  // Of a process that is not visible from here the kernel lists a 0.
+  const members = await readFile(join(path, 'cgroup.procs'), 'utf8');
+  return members !== '' || (wasThere && (await cgroupProcesses([path])).length > 0);
 }
 
 /** What the configuration asks of one directory. */
@@ -129,8 +135,8 @@ async function inheritCpuset({
 
 /** Moves a process into every directory of the plan. @throws LaunchError with step `cgroup` */
 export async function enterCgroup(plan: CgroupPlan, pid: number): Promise<void> {
-  if (plan.scope !== undefined) return enterScope(plan, plan.scope, pid);
-  await allDone(plan.directories.map(({ path }) => enterDirectory(path, pid)));
+  const enter = plan.scope === undefined ? enterDirectory : enterDirectoryOfScope;
+  await allDone(plan.directories.map((directory) => enter(directory, pid, plan)));
 }
 
 /**
@@ -143,39 +149,47 @@ async function allDone(steps: readonly Promise<void>[]): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-async function enterDirectory(path: string, pid: number): Promise<void> {
+async function enterDirectory({ path }: CgroupDirectory, pid: number): Promise<void> {
   const file = join(path, 'cgroup.procs');
   await step('write', file, () => writeFile(file, String(pid)));
 }
 
+/** The hierarchies of v1 that systemd does not use, and the limits that it has no word for, are not its own. */
+async function enterDirectoryOfScope(
+  directory: CgroupDirectory,
+  pid: number,
+  plan: CgroupPlan,
+): Promise<void> {
+  const { path, version, controllers } = directory;
+  await step('mkdir', path, () => mkdir(path, { recursive: true }));
+  if (version === 1 && controllers.split(',').includes('cpuset')) await inheritCpuset(directory);
+  await restrict(directory, plan);
+  await enterDirectory(directory, pid);
+}
+
 /**
- * systemd moves the process into its scope, in its own hierarchy and those that it uses. The other
- * hierarchies of v1 are entered here, and every limit is written here, also those that systemd has no word for.
+ * Has systemd make the scope of a plan around a process, which it moves in its own hierarchy and those that
+ * it uses; enterCgroup does the rest. Once this resolves there is something for releaseCgroup, and not before: a scope of
+ * the same name may be somebody else's.
+ *
+ * @throws LaunchError with step `cgroup`
  */
-async function enterScope(plan: CgroupPlan, scope: ScopePlan, pid: number): Promise<void> {
+export async function startScopeOf(
+  { scope, directories: [first] }: CgroupPlan,
+  pid: number,
+): Promise<void> {
+  if (scope === undefined) return;
   // Loaded for those who ask for it.
-  const { startScope } = await import('./systemd/scope.ts');
+  const { startScope, stopScope } = await import('./systemd/scope.ts');
   const group = await step('StartTransientUnit', scope.unit, () => startScope(scope, pid));
-  const [first] = plan.directories;
-  if (first !== undefined && !first.path.endsWith(group)) {
-    throw new LaunchError({
-      step: 'cgroup',
-      message: `use ${scope.unit}: systemd put it into ${group}, and ${first.path} was expected`,
-      path: first.path,
-      hint: 'Launch from a process of the same service manager, or with the cgroupfs driver.',
-    });
-  }
-  await allDone(
-    plan.directories.map(async (directory) => {
-      const { path, version, controllers } = directory;
-      await step('mkdir', path, () => mkdir(path, { recursive: true }));
-      if (version === 1 && controllers.split(',').includes('cpuset')) {
-        await inheritCpuset(directory);
-      }
-      await restrict(directory, plan);
-      await enterDirectory(path, pid);
-    }),
-  );
+  if (first === undefined || first.path.endsWith(group)) return;
+  await stopScope(scope).catch(() => undefined);
+  throw new LaunchError({
+    step: 'cgroup',
+    message: `use ${scope.unit}: systemd put it into ${group}, and ${first.path} was expected`,
+    path: first.path,
+    hint: 'Launch from a process of the same service manager, or with the cgroupfs driver.',
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   enterCgroup,
   releaseCgroup,
   removeCgroup,
+  startScopeOf,
   stopScopeOf,
 } from '../cgroup/cgroup.ts';
 import type { CgroupPlan } from '../cgroup/plan-cgroup.ts';
@@ -30,7 +31,10 @@ export interface ResourceGroups {
 /** The groups that a launch makes for its container. */
 export class OwnGroups implements ResourceGroups {
   readonly #plan: LaunchPlan;
-  /** Stays unset where a rootless launch goes on without a cgroup. */
+  /**
+   * Unset while there is none of this launch's own, to be killed, removed or stopped: where a rootless one goes on
+   * without, and until systemd has made the scope, since one of that name may be somebody else's.
+   */
   #cgroup: CgroupPlan | undefined;
   #rdt: readonly string[] = [];
   made: readonly string[] = [];
@@ -45,19 +49,18 @@ export class OwnGroups implements ResourceGroups {
 
   /** With v2 alone nothing of the child ever runs outside of its cgroup; systemd has to move it there. */
   get birthplace(): string | undefined {
-    if (this.#cgroup === undefined || this.#cgroup.scope !== undefined) return undefined;
-    const { directories } = this.#cgroup;
+    const { directories, scope } = this.#cgroup ?? { directories: [] };
+    if (scope !== undefined) return undefined;
     return directories.every(({ version }) => version === 2) ? directories[0]?.path : undefined;
   }
 
   async create(): Promise<boolean> {
     const { cgroup, rdt, rootless } = this.#plan;
-    if (cgroup !== undefined) {
+    if (cgroup !== undefined && cgroup.scope === undefined) {
       const made = await createCgroupIfAllowed(cgroup, rootless);
       if (made !== undefined) {
         this.#cgroup = cgroup;
-        // systemd makes a scope only when the child enters it, always a fresh one.
-        this.made = cgroup.scope === undefined ? made : this.paths;
+        this.made = made;
       }
     }
     if (rdt !== undefined) {
@@ -72,7 +75,13 @@ export class OwnGroups implements ResourceGroups {
   }
 
   async enter(pid: number): Promise<boolean> {
-    const { rdt } = this.#plan;
+    const { cgroup, rdt } = this.#plan;
+    if (cgroup?.scope !== undefined) {
+      await startScopeOf(cgroup, pid);
+      this.#cgroup = cgroup;
+      // Always a fresh one.
+      this.made = this.paths;
+    }
     const moves = this.#cgroup !== undefined && this.birthplace === undefined;
     if (moves) await enterCgroup(this.#cgroup!, pid);
     if (rdt !== undefined) await enterRdtGroups(rdt, pid);
@@ -81,7 +90,9 @@ export class OwnGroups implements ResourceGroups {
 
   async leave(): Promise<void> {
     // systemd makes a scope around a process, and no second one of that name.
-    if (this.#cgroup !== undefined) await stopScopeOf(this.#cgroup);
+    if (this.#cgroup?.scope === undefined) return;
+    await stopScopeOf(this.#cgroup);
+    this.#cgroup = undefined;
   }
 
   async release(): Promise<void> {

@@ -140,11 +140,18 @@ describe('runHook', () => {
     await expect(reader).resolves.toBeUndefined();
   });
 
+  function killLeft(): void {
+    const pid = Number(read('left'));
+    // Of nothing it would be 0, which is this whole process group.
+    expect(pid).toBeGreaterThan(1);
+    process.kill(pid, 'SIGKILL');
+  }
+
   it('runHook does not wait for what the hook leaves running', async () => {
     await run(shell('sleep 1000 & echo $! > left'));
-    process.kill(Number(read('left')), 'SIGKILL');
+    killLeft();
     const error = await failureOf(run(shell('echo words; sleep 1000 & echo $! > left; exit 2')));
-    process.kill(Number(read('left')), 'SIGKILL');
+    killLeft();
     expect((error as Error).message).toMatch(/exited with 2, and said: words$/);
   });
 
