@@ -2,6 +2,7 @@
 // loop, so nothing asynchronous can ever be under way when it forks; it waits in epoll_wait(2).
 import { resetCpuAffinity } from '../child/cpu-affinity.ts';
 import { goOnFromClone } from './clone-binary.ts';
+import { GarbageCollection } from './collect-garbage.ts';
 import { startEntry, takeEntryReport } from './entry.ts';
 import { forkChild, withDumpable } from './fork-child.ts';
 import { createForker, type Forker } from './forker.ts';
@@ -24,7 +25,10 @@ runZygote(({ libc, sys, settings }: ZygoteProcess) => {
   if (settings.cloneBinary) goOnFromClone(sys, forker, settings);
   keepMemoryPrivate(sys);
   warmUpChild();
-  serveRequests(sys, forkingOrigin(sys, forker), settings, childProgress);
+  const garbage = new GarbageCollection();
+  garbage.now();
+  const origin = { ...forkingOrigin(sys, forker), afterLaunch: () => garbage.afterLaunch() };
+  serveRequests(sys, origin, settings, childProgress);
 });
 
 function forkingOrigin(sys: ZygoteProcess['sys'], forker: Forker): Origin {

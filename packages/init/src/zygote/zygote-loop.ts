@@ -59,6 +59,8 @@ export type Origin = {
    * @throws SyscallError, EntryFailure when there is none; then nothing of it is left
    */
   fork(request: ForkRequestPacket, descriptors: ForkDescriptors): Fork | Coming;
+  /** A child is gone, and the parent knows. */
+  afterLaunch?(): void;
 };
 
 /** A zygote at work: takes requests, reports children and their ends, and reaps them when told. */
@@ -160,7 +162,7 @@ export class ZygoteLoop {
     this.#watchdog.forget(token);
     // Before the pidfd is closed: registered, it would live on in children that copied it.
     epollCtl(this.#epoll, EPOLL_CTL_DEL, child.pidfd);
-    if (child.isForgotten) this.#bury(token, child);
+    if (child.isForgotten) this.#buryForgotten(token, child);
     else this.#say({ event: 'exited', token, status: ended.status });
   }
 
@@ -169,7 +171,12 @@ export class ZygoteLoop {
     const child = this.#children.get(token);
     if (child === undefined) return;
     child.isForgotten = true;
-    if (child.hasEnded) this.#bury(token, child);
+    if (child.hasEnded) this.#buryForgotten(token, child);
+  }
+
+  #buryForgotten(token: number, child: Child): void {
+    this.#bury(token, child);
+    this.#origin.afterLaunch?.();
   }
 
   #reap(token: number): void {
@@ -177,6 +184,7 @@ export class ZygoteLoop {
     if (child === undefined) return;
     this.#bury(token, child);
     this.#say({ event: 'reaped', token });
+    this.#origin.afterLaunch?.();
   }
 
   #bury(token: number, { pidfd }: Child): void {
