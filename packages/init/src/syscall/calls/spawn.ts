@@ -1,8 +1,8 @@
 import { syscallError } from '@pilotlight/scm-rights';
-import type { LibcArgument } from '@pilotlight/scm-rights/libc';
 import { O_CLOEXEC } from '../constants.ts';
 import type { Kernel } from '../kernel.ts';
 import { SYS_pidfd_open } from '../number.ts';
+import { createPosixSpawn } from '../posix-spawn.ts';
 
 const MFD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
@@ -17,15 +17,6 @@ const SIGKILL = 9;
 const CLOCK_MONOTONIC = 1;
 /** The most that poll(2) takes, some 24 days. */
 const LONGEST_POLL_MS = 0x7fff_ffff;
-
-// posix_spawnattr_setflags(3); the same in glibc and musl.
-const POSIX_SPAWN_SETPGROUP = 2;
-const POSIX_SPAWN_SETSIGDEF = 4;
-const POSIX_SPAWN_SETSIGMASK = 8;
-
-/** More than any libc's posix_spawnattr_t and posix_spawn_file_actions_t need (336 and 80 bytes). */
-const ATTRIBUTE_BYTES = 1024;
-const SIGNAL_SET_BYTES = 128;
 
 /** How a spawned program ended: its status, or the signal that killed it. */
 export type SpawnedEnd = { code: number } | { signal: number };
@@ -87,40 +78,12 @@ export function spawnCalls({ libc, integers, check, chunk }: Kernel): SpawnCalls
   const waitid = libc.func('waitid', 'int', ['int', 'uint', 'void *', 'int']);
   const kill = libc.func('kill', 'int', ['int', 'int']);
   const clockGettime = libc.func('clock_gettime', 'int', ['int', 'void *']);
-  const posixSpawn = libc.func('posix_spawn', 'int', [
-    'void *',
-    'str',
-    'void *',
-    'void *',
-    'char **',
-    'char **',
-  ]);
-  const attrInit = libc.func('posix_spawnattr_init', 'int', ['void *']);
-  const attrFlags = libc.func('posix_spawnattr_setflags', 'int', ['void *', 'int']);
-  const attrDefault = libc.func('posix_spawnattr_setsigdefault', 'int', ['void *', 'void *']);
-  const attrMask = libc.func('posix_spawnattr_setsigmask', 'int', ['void *', 'void *']);
-  const actionsInit = libc.func('posix_spawn_file_actions_init', 'int', ['void *']);
-  const actionsDup2 = libc.func('posix_spawn_file_actions_adddup2', 'int', [
-    'void *',
-    'int',
-    'int',
-  ]);
-  const actionsDestroy = libc.func('posix_spawn_file_actions_destroy', 'int', ['void *']);
+  const posixSpawn = createPosixSpawn(libc);
 
-  const attributes = Buffer.alloc(ATTRIBUTE_BYTES);
-  const actions = Buffer.alloc(ATTRIBUTE_BYTES);
-  const allSignals = Buffer.alloc(SIGNAL_SET_BYTES, 0xff);
-  const noSignal = Buffer.alloc(SIGNAL_SET_BYTES);
-  const pidSlot = new Int32Array(1);
   const pipeSlots = new Int32Array(2);
   const pollSlots = Buffer.alloc(24);
   const siginfo = Buffer.alloc(128);
   const timespec = new BigInt64Array(2);
-
-  /** Functions of libc that return their errno. */
-  const succeed = (errno: number, path: string): void => {
-    if (errno !== 0) throw syscallError(errno, 'posix_spawn', path);
-  };
 
   return {
     getpid: () => getpid(),
@@ -138,28 +101,8 @@ export function spawnCalls({ libc, integers, check, chunk }: Kernel): SpawnCalls
       check('fcntl', reader, fcntl, reader, F_SETFL, O_NONBLOCK);
       return { reader, writer };
     },
-    spawn(path, args, env, stdin, output) {
-      succeed(attrInit(attributes), path);
-      const flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-      succeed(attrFlags(attributes, flags), path);
-      succeed(attrDefault(attributes, allSignals), path);
-      succeed(attrMask(attributes, noSignal), path);
-      succeed(actionsInit(actions), path);
-      for (const [from, to] of [
-        [stdin, 0],
-        [output, 1],
-        [output, 2],
-      ] as const) {
-        succeed(actionsDup2(actions, from, to), path);
-      }
-      // The C arrays end with a null of their own.
-      const argv = [...args, null] as unknown as LibcArgument;
-      const envp = [...env, null] as unknown as LibcArgument;
-      const errno = posixSpawn(pidSlot, path, actions, attributes, argv, envp);
-      actionsDestroy(actions);
-      succeed(errno, path);
-      return pidSlot[0]!;
-    },
+    spawn: (path, args, env, stdin, output) =>
+      posixSpawn({ path, args, env, fds: [stdin, output, output], leadsGroup: true }),
     pidfdOpen: (pid) =>
       check('pidfd_open', `pid ${pid}`, integers, SYS_pidfd_open, pid, 0, 0, 0, 0),
     pollSpawned(pidfd, output, peer, timeoutMs) {
