@@ -155,8 +155,12 @@ export type Belongings = {
 
 /** What this process holds of the system that launches take and must give back. */
 export function belongings(): Belongings {
+  let epollSets = 0;
   return {
-    fds: [...listOpenFds()].map(([fd, target]) => `${fd} ${target}`),
+    fds: [...listOpenFds()].map(([fd, target]) =>
+      // The one that all waits share may be made anew, under another number: they are counted.
+      target === 'anon_inode:[eventpoll]' ? `${++epollSets}. ${target}` : `${fd} ${target}`,
+    ),
     mounts: readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
       .filter((line) => line.includes(prefix)),
