@@ -22,6 +22,8 @@ import {
   type OciSpec,
   seccompFeatures,
   stockSpec,
+  isLaunchError,
+  type LaunchError,
 } from '@pilotlight/init';
 import type { WaitStatus } from '@pilotlight/scm-rights';
 import { listOpenFds } from '@pilotlight/scm-rights/testing';
@@ -143,6 +145,17 @@ function cgroupDirectories(directory = '/sys/fs/cgroup'): string[] {
       const path = join(directory, name);
       return [...(name.startsWith(prefix) ? [path] : []), ...cgroupDirectories(path)];
     });
+}
+
+/** What a launch fails with that is to fail. */
+export async function launchFailure(launching: Promise<unknown>): Promise<LaunchError> {
+  try {
+    await launching;
+  } catch (error) {
+    if (isLaunchError(error)) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
 }
 
 export type Belongings = {

@@ -2,10 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLaunchError, launch, type LaunchError, type OciMount } from '@pilotlight/init';
+import { launch, type LaunchError, type OciMount } from '@pilotlight/init';
 import { afterEach, describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
-import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
+import { type Change, launchFailure, missing, newId, runIn, shellSpec } from './init-bundle.ts';
 import { mountAt } from './mountinfo.ts';
 
 const lacking = missing('root', 'busybox-static');
@@ -61,15 +61,8 @@ describe.skipIf(lacking !== '')(`launch and mapped mounts${lacking}`, () => {
       });
   };
 
-  async function failureOf(change: Change): Promise<LaunchError> {
-    try {
-      await launch({ id: newId(), spec: shellSpec('exit 99', change), bundle: bundle.path });
-    } catch (error) {
-      if (isLaunchError(error)) return error;
-      throw error;
-    }
-    throw new Error('it did not fail');
-  }
+  const failureOf = (change: Change): Promise<LaunchError> =>
+    launchFailure(launch({ id: newId(), spec: shellSpec('exit 99', change), bundle: bundle.path }));
 
   const maps = { uidMappings: [line(5000, 0)], gidMappings: [line(6000, 0)] };
 

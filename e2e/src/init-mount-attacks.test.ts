@@ -17,11 +17,11 @@ import {
 import { join } from 'node:path';
 import { ReadStream } from 'node:tty';
 import { fileURLToPath } from 'node:url';
-import { isLaunchError, launch, type LaunchError, type OciMount } from '@pilotlight/init';
+import { launch, type LaunchError, type OciMount } from '@pilotlight/init';
 import { receiveFile, SeqpacketSocket, socketpair } from '@pilotlight/scm-rights';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
-import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
+import { type Change, launchFailure, missing, newId, runIn, shellSpec } from './init-bundle.ts';
 import { parseMountinfo } from './mountinfo.ts';
 
 const lacking = missing('root', 'busybox-static');
@@ -73,11 +73,8 @@ describe.skipIf(lacking !== '')(`launch of a hostile image${lacking}`, () => {
     spec.mounts = spec.mounts!.filter(({ destination }) => !destination.startsWith('/dev'));
   };
 
-  async function failureOf(change: Change): Promise<LaunchError> {
-    const error: unknown = await runIn(bundle, 'true', change).catch((thrown: unknown) => thrown);
-    if (!isLaunchError(error)) throw new Error('the launch was to fail', { cause: error });
-    return error;
-  }
+  const failureOf = (change: Change): Promise<LaunchError> =>
+    launchFailure(runIn(bundle, 'true', change));
 
   describe('CVE-2021-30465: a component of a destination is swapped for a link', () => {
     const launches = 40;

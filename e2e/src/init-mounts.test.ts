@@ -15,7 +15,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   InvalidConfigError,
-  isLaunchError,
   type LaunchError,
   type OciMount,
   type OciRootfsPropagation,
@@ -29,6 +28,7 @@ import {
   newId,
   runIn,
   shellSpec,
+  launchFailure,
 } from './init-bundle.ts';
 import { mountAt, parseMountinfo, type SeenMount } from './mountinfo.ts';
 import { runUnderRunc } from './run-under.ts';
@@ -78,11 +78,8 @@ describe.skipIf(lacking !== '')(`mounts of a launch${lacking}`, () => {
   const below = (text: string, prefix: string): SeenMount[] =>
     parseMountinfo(text).filter(({ mountpoint }) => mountpoint.startsWith(prefix));
 
-  async function failureOf(change: Change): Promise<LaunchError> {
-    const error: unknown = await runIn(bundle, 'true', change).catch((thrown: unknown) => thrown);
-    if (!isLaunchError(error)) throw new Error('the launch was to fail', { cause: error });
-    return error;
-  }
+  const failureOf = (change: Change): Promise<LaunchError> =>
+    launchFailure(runIn(bundle, 'true', change));
 
   const bindOptions =
     'ro rw nosuid suid nodev dev noexec exec noatime atime nodiratime diratime relatime norelatime ' +

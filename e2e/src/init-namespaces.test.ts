@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { chownSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  isLaunchError,
   launch,
   type LaunchError,
   type OciNamespace,
@@ -14,7 +13,7 @@ import {
 } from '@pilotlight/init';
 import { describe, expect, it } from 'vitest';
 import { useCleanBundle } from './clean-bundle.ts';
-import { type Change, missing, newId, runIn, shellSpec } from './init-bundle.ts';
+import { type Change, launchFailure, missing, newId, runIn, shellSpec } from './init-bundle.ts';
 
 const lacking = missing('root', 'busybox-static');
 const files = { cgroup: 1, ipc: 1, mnt: 1, net: 1, pid: 1, time: 1, user: 1, uts: 1 };
@@ -348,15 +347,8 @@ describe.skipIf(lacking !== '')(`launch and namespaces${lacking}`, () => {
     expect(stdout).toBe('wrote\nrefused\n65534\n');
   });
 
-  async function failureOf(change: Change): Promise<LaunchError> {
-    try {
-      await launch({ id: newId(), spec: shellSpec('exit 99', change), bundle: bundle.path });
-    } catch (error) {
-      if (isLaunchError(error)) return error;
-      throw error;
-    }
-    throw new Error('it did not fail');
-  }
+  const failureOf = (change: Change): Promise<LaunchError> =>
+    launchFailure(launch({ id: newId(), spec: shellSpec('exit 99', change), bundle: bundle.path }));
 
   it('the stock specification has six of the eight', () => {
     expect(stockSpec().linux!.namespaces).toHaveLength(6);

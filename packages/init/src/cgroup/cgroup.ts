@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isSyscallError, openFd } from '@pilotlight/scm-rights';
 import { causedBy, CgroupError, LaunchError } from '../errors.ts';
 import { attachDeviceProgram, loadDeviceProgram } from '../syscall/bpf.ts';
+import { allDone } from './all-done.ts';
 import { applyWrites } from './apply-writes.ts';
 import { compileDeviceProgram } from './device-program.ts';
 import type { DeviceRule } from './device-rules.ts';
@@ -23,13 +24,13 @@ import { cgroupProcesses } from './processes.ts';
 export async function createCgroup(plan: CgroupPlan): Promise<string[]> {
   if (plan.scope !== undefined) return [];
   const made: string[] = [];
-  const results = await Promise.allSettled(
-    plan.directories.map((directory) => createDirectory(directory, plan, made)),
-  );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed === undefined) return made;
-  await removeCgroup(made);
-  throw failed.reason;
+  try {
+    await allDone(plan.directories.map((directory) => createDirectory(directory, plan, made)));
+  } catch (error) {
+    await removeCgroup(made);
+    throw error;
+  }
+  return made;
 }
 
 /**
@@ -137,16 +138,6 @@ async function inheritCpuset({
 export async function enterCgroup(plan: CgroupPlan, pid: number): Promise<void> {
   const enter = plan.scope === undefined ? enterDirectory : enterDirectoryOfScope;
   await allDone(plan.directories.map((directory) => enter(directory, pid, plan)));
-}
-
-/**
- * Waits for all of them, and throws the first failure only then: whoever hears of it reaps the
- * process, and a write that is still under way would move whoever gets its pid next.
- */
-async function allDone(steps: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(steps);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }
 
 async function enterDirectory({ path }: CgroupDirectory, pid: number): Promise<void> {

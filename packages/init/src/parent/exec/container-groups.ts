@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path/posix';
+import { allDone } from '../../cgroup/all-done.ts';
 import { type CgroupListing, listCgroups, readInterface } from '../../cgroup/cgroup-files.ts';
 import { readHierarchies } from '../../cgroup/hierarchies.ts';
 import { causedBy, LaunchError } from '../../errors.ts';
@@ -42,9 +43,7 @@ export class ContainerGroups implements ResourceGroups {
   }
 
   async enterLate(pid: number): Promise<void> {
-    const results = await Promise.allSettled(this.#groups.map((group) => this.#enter(group, pid)));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await allDone(this.#groups.map((group) => this.#enter(group, pid)));
   }
 
   async leave(): Promise<void> {
