@@ -79,13 +79,14 @@ export class NotStoppedError extends StoreError {
   }
 }
 
-/** Thrown when a signal is for a process that has already ended. */
+/** Thrown when something is asked of a process, or of a container, that has already ended. */
 export class NotRunningError extends StoreError {
   override readonly name: string = 'NotRunningError';
   readonly id: string;
-  constructor(id: string, signal: string | number, how: string) {
-    super('ERR_STORE_NOT_RUNNING', `send ${signal} to ${id}: ${how}`, {
-      hint: 'Nothing is left to signal; delete the record when it is no longer needed.',
+  /** `action` is what was attempted, up to the id: `send SIGTERM to`. */
+  constructor(action: string, id: string, how: string) {
+    super('ERR_STORE_NOT_RUNNING', `${action} ${id}: ${how}`, {
+      hint: 'Nothing of it runs any more; delete the record when it is no longer needed.',
     });
     this.id = id;
   }
