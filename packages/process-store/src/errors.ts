@@ -96,10 +96,10 @@ export class NotRunningError extends StoreError {
 export class StillAliveError extends StoreError {
   override readonly name: string = 'StillAliveError';
   readonly id: string;
-  constructor(id: string, pid: number, deadlineMs: number) {
+  constructor(action: string, id: string, pid: number, deadlineMs: number) {
     super(
       'ERR_STORE_STILL_ALIVE',
-      `delete ${id}: process ${pid} was killed but is not reaped after ${deadlineMs} ms`,
+      `${action} ${id}: process ${pid} was killed but is not reaped after ${deadlineMs} ms`,
       {
         hint: `See /proc/${pid}/stat: D waits in the kernel, Z waits for its parent. Try again later; the record is kept.`,
       },

@@ -36,6 +36,8 @@ export const recordFiles = {
   exit: 'exit.json',
   /** Where its pidfd is mounted until the exit is recorded. */
   pin: 'pin',
+  /** Empty; somebody asked for its end, so it is not started again. */
+  stop: 'stop',
   /** Empty; its start is in the journal of events. */
   toldStart: 'told.start',
   /** Empty; its exit is in the journal of events. */

@@ -9,6 +9,7 @@ import type { LiveProcess } from './process/live-process.ts';
 import { type ListOptions, load, loadAll } from './process/load.ts';
 import { signalProcess } from './process/signal.ts';
 import type { Executor, Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
+import { stop, type StopOptions } from './process/stop.ts';
 import { finish, wait } from './process/wait.ts';
 import type { ExitRecord } from './record/exit-record.ts';
 import type { Generation } from './record/generation.ts';
@@ -151,6 +152,17 @@ export class ProcessStore implements AsyncDisposable {
    */
   async signal(id: string, signal: NodeJS.Signals | number): Promise<void> {
     await signalProcess(this.#context.root, id, undefined, signal);
+  }
+
+  /**
+   * Asks a process to end, kills it after `graceMs`, and tells how it ended; see `StopOptions`. One that has ended is left as
+   * it is.
+   *
+   * Rejects with StillAliveError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, BusyError, and the
+   * signal's reason.
+   */
+  async stop(key: string, options: StopOptions = {}): Promise<ExitRecord> {
+    return stop(this.#context, key, undefined, options);
   }
 
   /**

@@ -10,6 +10,7 @@ import type { LiveProcess } from './process/live-process.ts';
 import { signalProcess } from './process/signal.ts';
 import type { StoreContext } from './process/store-context.ts';
 import type { ProcessFacts } from './process/view-record.ts';
+import { stop, type StopOptions } from './process/stop.ts';
 import { wait } from './process/wait.ts';
 
 let readFacts: (process: StoredProcess) => ProcessFacts;
@@ -110,6 +111,13 @@ export class StoredProcess {
   /** See `ProcessStore.signal`. */
   async signal(signal: NodeJS.Signals | number): Promise<void> {
     await signalProcess(this.#context.root, this.key, this.#facts.proc, signal);
+  }
+
+  /** See `ProcessStore.stop`. */
+  async stop(options: StopOptions = {}): Promise<ExitRecord> {
+    this.#exit = await stop(this.#context, this.key, this.#facts.proc, options);
+    this.#state = 'stopped';
+    return this.#exit;
   }
 
   /** See `ProcessStore.delete`. */

@@ -92,7 +92,7 @@ async function kill(
     await recordEnd(record.directory, facts, end);
   } catch (error) {
     signal?.throwIfAborted();
-    if (deadline.aborted) throw new StillAliveError(id, facts.proc.pid, deadlineMs);
+    if (deadline.aborted) throw new StillAliveError('delete', id, facts.proc.pid, deadlineMs);
     throw error;
   }
 }

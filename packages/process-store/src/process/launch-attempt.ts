@@ -1,5 +1,6 @@
 import { type OwnedFd, pidfdInode, pinPidfd, type WaitStatus } from '@pilotlight/scm-rights';
 import { type JsonValue, stringifyExactJson } from '@pilotlight/sync';
+import { markOnce } from '../disk/mark-once.ts';
 import { openDirectory } from '../disk/open-directory.ts';
 import { writeOnce } from '../disk/write-once.ts';
 import { CleanupError, StoreError } from '../errors.ts';
@@ -123,7 +124,7 @@ class LaunchAttempt {
 
     await beforeRun?.({ key, id: proc.id, pid: proc.pid });
     signal?.throwIfAborted();
-    await writeOnce(directory, recordFiles.released, '');
+    await markOnce(directory, recordFiles.released);
     this.#writer!.describe({ released: true });
     await at('released');
     this.#running = true;

@@ -1,5 +1,4 @@
-import { open } from 'node:fs/promises';
-import { inside } from '../disk/write-once.ts';
+import { markOnce } from '../disk/mark-once.ts';
 import { BusyError, errnoCode } from '../errors.ts';
 import { appendEvent } from '../events/append-events.ts';
 import { recordFiles, type StoreLayout } from '../layout.ts';
@@ -42,11 +41,11 @@ async function tellAll(
   if (released && !told.start) {
     const type = record.key.includes('/') ? 'exec' : 'start';
     await appendEvent(layout.events, subject, { type });
-    await mark(record, recordFiles.toldStart);
+    await markOnce(record.directory, recordFiles.toldStart);
   }
   if (exit !== undefined && !told.exit) {
     await appendEvent(layout.events, subject, { type: 'exit', exit });
-    await mark(record, recordFiles.toldExit);
+    await markOnce(record.directory, recordFiles.toldExit);
   }
 }
 
@@ -67,14 +66,5 @@ async function unlessHindered(work: () => Promise<unknown>): Promise<void> {
     await work();
   } catch (error) {
     if (!(error instanceof BusyError) && !HINDRANCES.has(errnoCode(error) ?? '')) throw error;
-  }
-}
-
-async function mark({ directory }: LockedRecord, name: string): Promise<void> {
-  try {
-    const file = await open(inside(directory, name), 'wx', 0o600);
-    await file.close();
-  } catch (error) {
-    if (errnoCode(error) !== 'EEXIST') throw error;
   }
 }
