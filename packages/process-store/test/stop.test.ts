@@ -65,7 +65,7 @@ test('stop that is given up leaves the process to its signal', async () => {
   const before = countOpenFds();
   const signal = AbortSignal.timeout(100);
   await expect(launched.stop({ signal, graceMs: 10_000 })).rejects.toThrow('timeout');
-  expect(countOpenFds()).toBe(before);
+  expect(countOpenFds()).toBeLessThanOrEqual(before);
   expect((await store.load('one')).state).toBe('running');
   await expect(launched.stop({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   await launched.delete({ force: true });
