@@ -65,13 +65,13 @@ export class NotFoundError extends StoreError {
   }
 }
 
-/** Thrown by `delete` when the process, or another one in its cgroup, has not ended. */
+/** Thrown by `delete` and `restart` when the process, or another one in its cgroup, has not ended. */
 export class NotStoppedError extends StoreError {
   override readonly name: string = 'NotStoppedError';
   readonly id: string;
   readonly state: string;
-  constructor(id: string, state: string, detail: string) {
-    super('ERR_STORE_NOT_STOPPED', `delete ${id}: ${detail}`, {
+  constructor(action: string, id: string, state: string, detail: string) {
+    super('ERR_STORE_NOT_STOPPED', `${action} ${id}: ${detail}`, {
       hint: 'Wait for its end, signal it, or delete with force, which kills it first.',
     });
     this.id = id;

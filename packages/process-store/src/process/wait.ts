@@ -8,6 +8,7 @@ import { describeReaped, type Observation } from '../supervision/observe.ts';
 import { hasUntold } from '../supervision/tell.ts';
 import { recordExit } from '../supervision/record-exit.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
+import type { LiveProcess } from './live-process.ts';
 import type { StoreContext } from './store-context.ts';
 import {
   notFound,
@@ -20,7 +21,8 @@ import {
 const UNPIN_DEADLINE_MS = 2000;
 
 /**
- * Waits for the end of a process, whoever launched it, and returns its exit record, which is on disk then.
+ * Waits for the end of a process, whoever launched it, and returns its exit record, which is on disk then. `launched` is the
+ * process itself, if it was launched here.
  *
  * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError.
  */
@@ -29,13 +31,14 @@ export async function wait(
   id: string,
   generation: Generation | undefined,
   signal?: AbortSignal,
+  launched?: LiveProcess,
 ): Promise<ExitRecord> {
   const { root } = context;
   parseRecordKey(id);
   signal?.throwIfAborted();
-  const live = context.live.get(id);
+  const live = launched ?? context.live.get(id);
   if (live !== undefined && isSameGeneration(live.generation, generation ?? live.generation)) {
-    // Launched here: the parent tells the status, and when it was.
+    // Launched here: the parent tells the status, and when it was, even if the record is deleted by now.
     await unlessAborted(live.left, signal);
     if (live.exit !== undefined) return live.exit;
   }
