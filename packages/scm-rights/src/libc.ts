@@ -58,6 +58,7 @@ export {
 } from './libc/getsockopt.ts';
 export { listen } from './libc/listen.ts';
 export { memfdCreate } from './libc/memfd-create.ts';
+export { mkfifo } from './libc/mkfifo.ts';
 export { type MountAttr, mountSetattr } from './libc/mount-setattr.ts';
 export { moveMount } from './libc/move-mount.ts';
 export { open } from './libc/open.ts';
