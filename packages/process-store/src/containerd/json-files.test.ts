@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hostRootIds } from './host-root-ids.ts';
 import { decodeProcessSpec, encodeProcessSpec, type ProcessSpec } from './process-json.ts';

@@ -33,6 +33,8 @@ export interface ProcessPaths {
   container: string;
   directory: string;
   file: (name: keyof typeof processFiles) => string;
+  /** Of another process of the container. */
+  sibling: (id: string) => ProcessPaths;
 }
 
 /** The paths under `stateRoot`, an absolute directory. */
@@ -42,5 +44,6 @@ export function processPaths(stateRoot: string, container: string, id: string): 
     container: join(stateRoot, container),
     directory,
     file: (name) => join(directory, processFiles[name]),
+    sibling: (other) => processPaths(stateRoot, container, other),
   };
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { exitStatusOf, parseExitStatus, parsePid, parseStartTime } from './number-files.ts';
