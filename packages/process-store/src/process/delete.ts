@@ -1,9 +1,10 @@
 import { isSyscallError, pidfdSendSignal } from '@pilotlight/scm-rights';
 import { ForeignNamespaceError, NotStoppedError, StillAliveError } from '../errors.ts';
 import { deriveState } from '../record/derive-state.ts';
-import { parseRecordId } from '../record/record-id.ts';
+import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import { removeRecord } from '../record/remove-record.ts';
+import { tellRemoval } from '../supervision/tell.ts';
 import { here } from '../supervision/here.ts';
 import type { Observation } from '../supervision/observe.ts';
 import { killCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
@@ -38,10 +39,11 @@ export async function deleteProcess(
 ): Promise<void> {
   const { root, live } = context;
   const { force = false, signal } = options;
+  parseRecordKey(id);
   const deadlineMs = options.deadlineMs ?? KILL_DEADLINE_MS;
   await withRecord(
     root,
-    parseRecordId(id),
+    id,
     generation,
     async ({ record, facts, seen }) => {
       if (facts.exit === undefined) {
@@ -56,9 +58,14 @@ export async function deleteProcess(
         await own.left;
         live.delete(id);
       }
+      // While we hold the container's lock, nothing more is executed in it.
+      for (const exec of await root.execs(id)) {
+        await deleteProcess(context, exec, undefined, { ...options, deadlineMs });
+      }
       await emptyCgroups(context, { record, facts, seen }, id, force);
       // Before the record goes: if we die in between, the next delete runs them again, and none is lost.
       await runPoststop({ record, facts, seen }, options);
+      await tellRemoval(root.layout, record, facts.proc);
       await removeRecord(root.layout, record);
     },
     { signal },
@@ -85,7 +92,7 @@ async function kill(
     await recordEnd(record.directory, facts, end);
   } catch (error) {
     signal?.throwIfAborted();
-    if (deadline.aborted) throw new StillAliveError(id, facts.proc.pid, deadlineMs);
+    if (deadline.aborted) throw new StillAliveError('delete', id, facts.proc.pid, deadlineMs);
     throw error;
   }
 }

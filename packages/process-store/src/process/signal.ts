@@ -1,7 +1,7 @@
 import { isSyscallError, pidfdSendSignal, signalNumber } from '@pilotlight/scm-rights';
 import { ForeignNamespaceError, NotRunningError } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
-import { parseRecordId } from '../record/record-id.ts';
+import { parseRecordKey } from '../record/record-key.ts';
 import type { Generation } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { notFound, viewRecord, withRecord } from './view-record.ts';
@@ -18,8 +18,9 @@ export async function signalProcess(
   generation: Generation | undefined,
   signal: string | number,
 ): Promise<void> {
+  parseRecordKey(id);
   const number = signalNumber(signal);
-  const sent = await viewRecord(root, parseRecordId(id), generation, ({ seen }) => {
+  const sent = await viewRecord(root, id, generation, ({ seen }) => {
     if (seen?.kind === 'hidden') throw new ForeignNamespaceError('signal', id);
     if (seen === undefined || !('pidfd' in seen)) return false;
     try {
@@ -34,7 +35,7 @@ export async function signalProcess(
   if (sent) return;
   const exit = await withRecord(root, id, generation, ({ facts }) => describeExit(facts.exit));
   if (exit === undefined) throw await notFound(root, id);
-  throw new NotRunningError(id, signal, exit);
+  throw new NotRunningError(`send ${signal} to`, id, exit);
 }
 
 /** How a process ended, as the end of a sentence. */

@@ -15,6 +15,8 @@ export interface RecordFacts {
   exit: ExitRecord | undefined;
   /** Whether the file of the pin exists; whether a pin is on it, only the mount table of this namespace knows. */
   pinFile: boolean;
+  /** What of it is in the journal of events. */
+  told: { start: boolean; exit: boolean };
   /** Whether there is any file at all besides the lock. */
   empty: boolean;
 }
@@ -35,6 +37,7 @@ export async function readFacts(directory: FileHandle, path: string): Promise<Re
     released: names.has(recordFiles.released),
     exit,
     pinFile: names.has(recordFiles.pin),
+    told: { start: names.has(recordFiles.toldStart), exit: names.has(recordFiles.toldExit) },
     empty: ![...names].some((name) => name !== recordFiles.lock && !name.startsWith('.')),
   };
 }

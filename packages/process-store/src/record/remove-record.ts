@@ -14,7 +14,10 @@ import type { LockedRecord } from './lock-record.ts';
 export async function removeRecord(layout: StoreLayout, record: LockedRecord): Promise<void> {
   // A mounted file cannot be removed, and a mount that moved away would be lost to us.
   unpin(record.pinPath);
-  const gone = join(layout.gone, `${record.id.slice(0, 200)}.${randomBytes(6).toString('hex')}`);
+  const gone = join(
+    layout.gone,
+    `${record.key.replace('/', ':').slice(0, 200)}.${randomBytes(6).toString('hex')}`,
+  );
   await rename(record.path, gone);
   // Somebody who records the same exit may be adding a file just now.
   await rm(gone, { recursive: true, force: true, maxRetries: 3 });
