@@ -1,5 +1,16 @@
-import { isStoreError, UnprovenProcessError, ForeignNamespaceError } from '../errors.ts';
-import { type OwnedFd, pidfdSendSignal, signalNumber } from '@pilotlight/scm-rights';
+import {
+  isSyscallError,
+  type OwnedFd,
+  pidfdSendSignal,
+  signalNumber,
+} from '@pilotlight/scm-rights';
+import {
+  ForeignNamespaceError,
+  isStoreError,
+  NotRunningError,
+  UnprovenProcessError,
+} from '../errors.ts';
+import { describeExit } from '../process/signal.ts';
 import { type ExitRecord, knownExit, type UnknownReason } from '../record/exit-record.ts';
 import { identify } from '../supervision/identify.ts';
 import { describeReaped } from '../supervision/observe.ts';
@@ -54,7 +65,9 @@ function lostProcess(
     cgroupPaths: [],
     exit,
     wait: async () => exit,
-    signal: async () => undefined,
+    async signal(signal) {
+      throw new NotRunningError(`send ${signal} to`, key, describeExit(exit));
+    },
   };
 }
 
@@ -74,7 +87,12 @@ function adoptedProcess(key: string, pid: number, pidfd: OwnedFd): FoundProcess 
       return knownExit(end.status, { ...about, source: end.source });
     },
     async signal(signal) {
-      pidfdSendSignal(pidfd, signalNumber(signal));
+      try {
+        pidfdSendSignal(pidfd, signalNumber(signal));
+      } catch (error) {
+        if (!isSyscallError(error, 'ESRCH')) throw error;
+        throw new NotRunningError(`send ${signal} to`, key, 'it has ended');
+      }
     },
     close: () => pidfd.close(),
   };

@@ -50,7 +50,10 @@ interface NewProcessBase {
   stateRoot: string;
   /** Id of the container: 1 to 255 of `A-Z a-z 0-9 _ + - .`. */
   container: string;
-  /** Absolute paths, of fifos that the client has made, or of files; /dev/null where empty or absent. */
+  /**
+   * Absolute paths, of fifos that the client has made, or of files; /dev/null where empty or absent. A terminal has no standard
+   * error of its own: all its output goes to `stdout`.
+   */
   stdio?: Partial<StdioPaths>;
   /** Ends the start, of which nothing is left then. */
   signal?: AbortSignal;

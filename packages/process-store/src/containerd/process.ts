@@ -92,7 +92,9 @@ export class Process implements AsyncDisposable {
   async signal(signal: NodeJS.Signals | number): Promise<void> {
     const { found } = this.#parts;
     this.#requireOpen('signal');
-    if (found === undefined) throw new NotRunningError(this.#parts.key, signal, 'it has ended');
+    if (found === undefined) {
+      throw new NotRunningError(`send ${signal} to`, this.#parts.key, 'it has ended');
+    }
     await found.signal(signal);
     if (signal === 'SIGKILL' || signal === 9) await thawCgroups(found.cgroupPaths);
   }
@@ -154,7 +156,7 @@ export class Process implements AsyncDisposable {
    * Throws NotStoppedError and as `ProcessStore.delete`. Closes this handle.
    */
   async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
-    const { store, key, paths, id, watch } = this.#parts;
+    const { store, key, paths, id, watch, found } = this.#parts;
     this.#requireOpen('delete');
     if (!force && !('status' in watch) && (await readConclusion(paths)) === undefined) {
       throw new NotStoppedError(key, 'running', 'its end is not written down');
@@ -164,6 +166,7 @@ export class Process implements AsyncDisposable {
     } catch (error) {
       // Deleted by itself before, or never ours.
       if (!isStoreError(error, 'ERR_STORE_NOT_FOUND')) throw error;
+      if (force && !('status' in watch)) await kill(found);
     }
     // Its end is written in the folder, for others that look at it, before that goes.
     if (!('status' in watch)) await watch.ended.catch(() => undefined);
@@ -204,7 +207,8 @@ export class Process implements AsyncDisposable {
   /** Says it to the supervisor. A fifo that is full is not read: that is not waited for without end. */
   async #tell(message: ControlMessage): Promise<void> {
     const { watch, paths, key } = this.#parts;
-    if (!('control' in watch)) throw new NotRunningError(key, 'a control message', 'it has ended');
+    if (!('control' in watch))
+      throw new NotRunningError('write to the control fifo of', key, 'it has ended');
     const line = Buffer.from(formatControlLine(message));
     const deadline = AbortSignal.timeout(CONTROL_DEADLINE_MS);
     for (;;) {
@@ -221,5 +225,13 @@ export class Process implements AsyncDisposable {
         );
       }
     }
+  }
+}
+
+async function kill(found: FoundProcess | undefined): Promise<void> {
+  try {
+    await found?.signal('SIGKILL');
+  } catch (error) {
+    if (!isStoreError(error, 'ERR_STORE_NOT_RUNNING')) throw error;
   }
 }

@@ -17,9 +17,9 @@ export interface Supervisor {
 
 /** A store and a state root in a scratch directory, and shell commands that work in it. */
 export class Fixture implements AsyncDisposable {
-  readonly scratch = new Scratch();
-  readonly stateRoot = join(this.scratch.path, 'state');
-  readonly bundle = join(this.scratch.path, 'bundle');
+  readonly scratch: Scratch = new Scratch();
+  readonly stateRoot: string = join(this.scratch.path, 'state');
+  readonly bundle: string = join(this.scratch.path, 'bundle');
   readonly store: Awaited<ReturnType<typeof openStore>>;
 
   private constructor(store: Fixture['store']) {
@@ -94,8 +94,9 @@ export class Fixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { id } of (await this.store.list()).processes) {
-      await this.store.delete(id, { force: true });
+    for (const { key } of (await this.store.list()).processes) {
+      // What was executed in a container goes with it.
+      if (!key.includes('/')) await this.store.delete(key, { force: true });
     }
     await this.store[Symbol.asyncDispose]();
     this.scratch[Symbol.dispose]();

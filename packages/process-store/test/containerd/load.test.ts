@@ -1,16 +1,44 @@
 // What happens to processes whose supervisor goes away, and when several programs look at one.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  existsSync,
+  writeSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { pidfdOpen, pidfdSendSignal } from '@pilotlight/scm-rights';
+import {
+  makeFifo,
+  openFd,
+  type OwnedFd,
+  pidfdGetfd,
+  pidfdOpen,
+  pidfdSendSignal,
+  receiveFile,
+  SeqpacketSocket,
+  sendFileBlocking,
+  socketpair,
+  tryLock,
+} from '@pilotlight/scm-rights';
 import { countOpenFds } from '@pilotlight/scm-rights/testing';
 import { describe, expect, test } from 'vitest';
-import { loadProcess, loadProcesses, newProcess, readPid } from '../../src/containerd.ts';
+import {
+  loadProcess,
+  loadProcesses,
+  newProcess,
+  readPid,
+  type SupervisedProcess,
+  type SupervisedStore,
+} from '../../src/containerd.ts';
 import { waitReaped } from '../../src/supervision/wait-reaped.ts';
 import { isRoot } from '../is-root.ts';
 import { Fixture, scriptSpec } from './fixture.ts';
 
 describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
-  test('loadProcess restores every handle that a start makes (mistake 4)', async () => {
+  test('loadProcess restores every handle that a start makes, and the process outlives its supervisor (mistakes 4, 9)', async () => {
     await using fixture = await Fixture.open();
     const { store, stateRoot } = fixture;
     const stdio = fixture.fifos('stdin', 'stdout');
@@ -105,11 +133,11 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
       bundle,
     });
     await using second = await loadProcess(store, stateRoot, 'box');
-    const waiting = expect(first.waitExit()).rejects.toMatchObject({
-      code: 'ERR_STORE_PROCESS_CLOSED',
-    });
+    const waiting = first.waitExit();
+    // Rejected while it is being closed.
+    waiting.catch(() => undefined);
     await first.close();
-    await waiting;
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_STORE_PROCESS_CLOSED' });
     await expect(first.signal('SIGKILL')).rejects.toMatchObject({
       code: 'ERR_STORE_PROCESS_CLOSED',
     });
@@ -202,6 +230,55 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
     expect(readdirSync(fixture.path('.')).filter((name) => name.startsWith('.exit'))).toEqual([]);
   });
 
+  test('an end that was recorded before its status was written is that status (mistake 8)', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot } = fixture;
+    const observedAt = '2016-01-01T00:00:00.000Z';
+    const exit = { schema: 1, id: 'box', started: true, exitedAt: null, observedAt, oom: null };
+    const known = { rawStatus: 0x300, code: 3, signal: null, core: false, source: 'parent' };
+    makeForeign(fixture, {
+      pid: '4194304',
+      starttime: '1',
+      'exit.json': JSON.stringify({ ...exit, ...known }),
+    });
+    await using loaded = await loadProcess(store, stateRoot, 'box');
+    expect(await loaded.waitExit()).toMatchObject({ kind: 'exited', code: 3 });
+    expect(fixture.read('exitStatus')).toBe('3');
+  });
+
+  test('loadProcess joins the terminal again where somebody holds its master (mistake 4)', async () => {
+    await using fixture = await Fixture.open();
+    const store = new MasterHolder(fixture.store);
+    const { stateRoot, bundle } = fixture;
+    const stdio = fixture.fifos('stdin', 'stdout');
+    const script =
+      'trap "stty size" WINCH; echo ready; while :; do if read line; then echo "got $line"; fi; done';
+    const first = await newProcess(store, {
+      stateRoot,
+      container: 'box',
+      bundle,
+      stdio,
+      spec: scriptSpec(script, { terminal: true }),
+    });
+    await first.close();
+    await using second = await loadProcess(store, stateRoot, 'box');
+    const output = fixture.sh(
+      `
+      exec 3< "$SCRATCH/stdout"
+      line=
+      until [ "$line" = "ready\r" ]; do read line <&3; done
+      printf '1 90 30\\n' > control
+      read line <&3; echo "$line"
+      echo one > "$SCRATCH/stdin"
+      read echoed <&3
+      read line <&3; echo "$line"`,
+    );
+    expect(await output).toBe('30 90\r\ngot one\r\n');
+    await second.signal('SIGKILL');
+    expect(await second.waitExit()).toMatchObject({ signal: 9 });
+    store.close();
+  });
+
   test('one bad folder is reported and left, and the others are loaded, init last (mistakes 19, 20)', async () => {
     await using fixture = await Fixture.open();
     const { store, stateRoot } = fixture;
@@ -236,6 +313,25 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
     expect(fixture.read('exitStatus')).toBe('137');
     await loaded.delete();
     expect(readdirSync(stateRoot)).toEqual([]);
+  });
+
+  test('a supervisor that reads nothing holds up nobody (mistakes 11, 15)', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot } = fixture;
+    makeForeign(fixture, { pid: '4194304', starttime: '1' });
+    makeFifo(fixture.path('control'));
+    using supervisor = tryLock(fixture.path('.lock'), 'exclusive');
+    using control = openFd(fixture.path('control'), constants.O_RDWR | constants.O_NONBLOCK);
+    expect(() => {
+      for (;;) writeSync(control.fd, Buffer.alloc(4096));
+    }).toThrow('EAGAIN');
+    const loaded = await loadProcess(store, stateRoot, 'box');
+    await expect(loaded.resize(80, 24)).rejects.toMatchObject({ code: 'ERR_STORE_CONTROL_FIFO' });
+    await expect(loaded.closeStdin()).rejects.toMatchObject({ code: 'ERR_STORE_CONTROL_FIFO' });
+    const waiting = loaded.waitExit({ signal: AbortSignal.timeout(10) });
+    await expect(waiting).rejects.toMatchObject({ name: 'TimeoutError' });
+    await loaded.close();
+    expect(supervisor?.closed).toBe(false);
   });
 
   test('a loader that fails, or is closed, leaves no descriptor', async () => {
@@ -281,6 +377,48 @@ test('readPid takes an empty file for not yet, and does not wait for a launcher 
   const aborted = readPid(path, { deadlineMs: Infinity, signal: AbortSignal.abort('enough') });
   await expect(aborted).rejects.toBe('enough');
 });
+
+/** A store beside somebody who keeps the masters of terminals, as a monitor does. */
+class MasterHolder implements SupervisedStore {
+  readonly #store: SupervisedStore;
+  readonly #masters: OwnedFd[] = [];
+
+  constructor(store: SupervisedStore) {
+    this.#store = store;
+  }
+
+  async launch(request: Parameters<SupervisedStore['launch']>[0]): Promise<SupervisedProcess> {
+    const [ours, theirs] = socketpair('seqpacket');
+    const socket = new SeqpacketSocket(ours);
+    const launched = await this.#store.launch({ ...request, consoleSocket: theirs });
+    const { name, fd } = await receiveFile(socket);
+    this.#masters.push(fd);
+    sendFileBlocking(request.consoleSocket!.fd, name, fd.fd);
+    for (const one of [socket, theirs]) one.close();
+    return launched;
+  }
+
+  async exec(...request: Parameters<SupervisedStore['exec']>): Promise<SupervisedProcess> {
+    return this.#store.exec(...request);
+  }
+
+  async load(key: string): Promise<SupervisedProcess> {
+    return this.#store.load(key);
+  }
+
+  async delete(...request: Parameters<SupervisedStore['delete']>): Promise<void> {
+    return this.#store.delete(...request);
+  }
+
+  async console(): Promise<OwnedFd> {
+    using self = pidfdOpen(process.pid);
+    return pidfdGetfd(self, this.#masters[0]!.fd);
+  }
+
+  close(): void {
+    for (const master of this.#masters) master.close();
+  }
+}
 
 /** A folder as another program left it. */
 function makeForeign(

@@ -3,10 +3,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readiness } from '@pilotlight/scm-rights';
 import { countOpenFds } from '@pilotlight/scm-rights/testing';
+import { freezeCgroup } from '@pilotlight/init';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { decodeProcessSpec, newProcess } from '../../src/containerd.ts';
 import { isRoot } from '../is-root.ts';
-import { Fixture, scriptSpec } from './fixture.ts';
+import { Fixture, scriptProcess, scriptSpec } from './fixture.ts';
 
 describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_000 }, () => {
   // The zygote, and what is shared by all waits, stays open from the first launch on.
@@ -146,7 +147,7 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     await expect(plain.resize(80, 24)).rejects.toMatchObject({ code: 'ERR_STORE_NO_CONSOLE' });
   });
 
-  test('0 0 0 in control ends the input when everything that was written has been read', async () => {
+  test('0 0 0 in control ends the input when everything that was written has been read (mistake 16)', async () => {
     await using fixture = await Fixture.open();
     const { store, stateRoot, bundle } = fixture;
     const stdio = fixture.fifos('stdin', 'stdout');
@@ -194,7 +195,7 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     expect(await process.waitExit()).toMatchObject({ code: 0 });
   });
 
-  test('clients of the standard streams come and go; the program is not stopped by that', async () => {
+  test('clients of the standard streams come and go; the program is not stopped by that (mistake 17)', async () => {
     await using fixture = await Fixture.open();
     const { store, stateRoot, bundle } = fixture;
     const stdio = fixture.fifos('stdin', 'stdout');
@@ -243,8 +244,168 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
       }
       expect(readdirSync(stateRoot)).toEqual([]);
       expect(scratch.files().filter((name) => /^root\/(p|gone)\//.test(name))).toEqual([]);
+      await store[Symbol.asyncDispose]();
       expect(scratch.mounts()).toEqual([]);
+      expect(scratch.files().filter((name) => name.startsWith('root'))).toEqual([]);
     }
     expect(countOpenFds()).toBe(before);
+  });
+
+  test('newProcess says why a program does not start, and leaves nothing of it (mistake 2)', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, bundle } = fixture;
+    const spec = scriptSpec('true');
+    spec.process.args = ['/no/such/program'];
+    const request = { stateRoot, container: 'box', bundle, spec };
+    await expect(newProcess(store, request)).rejects.toMatchObject({
+      message: expect.stringMatching(/no.such.program/),
+      hint: expect.any(String),
+    });
+    expect(readdirSync(stateRoot)).toEqual([]);
+    expect((await store.list()).processes).toEqual([]);
+  });
+
+  test('newProcess gives an id to one process, and knows which are init and which are not', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, bundle } = fixture;
+    const init = { stateRoot, container: 'box', bundle, spec: scriptSpec('sleep 1000') };
+    const exec = { stateRoot, container: 'box', process: scriptProcess('true') };
+    await expect(newProcess(store, { ...exec, id: 'e1' })).rejects.toMatchObject({
+      code: 'ERR_STORE_NOT_FOUND',
+    });
+    await using _process = await newProcess(store, init);
+    await expect(newProcess(store, init)).rejects.toMatchObject({ code: 'ERR_STORE_ID_IN_USE' });
+    for (const id of ['init', 'a/b', '..']) {
+      await expect(newProcess(store, { ...exec, id })).rejects.toMatchObject({
+        code: 'ERR_STORE_INVALID_ID',
+      });
+    }
+    expect(readdirSync(join(stateRoot, 'box')).toSorted()).toEqual(['init', 'state.json']);
+    await expect(_process.delete()).rejects.toMatchObject({ code: 'ERR_STORE_NOT_STOPPED' });
+    await _process.delete({ force: true });
+    expect(readdirSync(stateRoot)).toEqual([]);
+  });
+
+  test('newProcess executes a process in a container, with a folder and streams of its own', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, bundle } = fixture;
+    await using init = await newProcess(store, {
+      stateRoot,
+      container: 'box',
+      bundle,
+      spec: scriptSpec('sleep 1000'),
+    });
+    const stdio = fixture.fifos('stdin', 'stdout');
+    await using exec = await newProcess(store, {
+      stateRoot,
+      container: 'box',
+      id: 'e1',
+      process: scriptProcess('cat; exit 6'),
+      stdio,
+    });
+    expect(exec).toMatchObject({ id: 'e1', container: 'box', supervised: true, stdio });
+    expect(decodeProcessSpec(fixture.read('process.json', 'e1'), 'x')).toMatchObject({
+      exec: true,
+      stdio,
+    });
+    const output = await fixture.sh(
+      `exec 3< "$SCRATCH/stdout" 4< exit
+      echo hello > "$SCRATCH/stdin"
+      printf '0 0 0\\n' > control
+      cat <&3
+      cat <&4
+      cat exitStatus`,
+      'e1',
+    );
+    expect(output).toBe('hello\n6');
+    expect((await store.load('box/e1')).exit).toMatchObject({ code: 6 });
+    await exec.delete();
+    expect(readdirSync(join(stateRoot, 'box')).toSorted()).toEqual(['init', 'state.json']);
+    await init.delete({ force: true });
+    expect(readdirSync(stateRoot)).toEqual([]);
+  });
+
+  test("an init's end is told after those of what was executed in its container (mistake 20)", async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, bundle } = fixture;
+    const box = { stateRoot, container: 'box' };
+    const init = await newProcess(store, { ...box, bundle, spec: scriptSpec('sleep 1000') });
+    const execs = [];
+    for (const id of ['e1', 'e2', 'e3']) {
+      execs.push(await newProcess(store, { ...box, id, process: scriptProcess('sleep 1000') }));
+    }
+    const told = fixture.sh(`
+      exec 3< exit
+      touch "$SCRATCH/ready"
+      until [ -e exitStatus ]; do :; done
+      cat ../e1/exitStatus ../e2/exitStatus ../e3/exitStatus
+      cat <&3; cat exitStatus`);
+    await fixture.sh('until [ -e "$SCRATCH/ready" ]; do sleep 0.01; done');
+    await init.signal('SIGKILL');
+    expect(await told).toBe('137137137137');
+    for (const exec of execs) await exec.close();
+    await init.close();
+  });
+
+  test('an exit does not wait for descendants that hold the terminal (mistakes 13, 14)', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, bundle } = fixture;
+    const stdio = fixture.fifos('stdout');
+    const spec = scriptSpec('trap "" HUP; sleep 1000 & echo last; exit 7', { terminal: true });
+    // In our pid namespace, where the end of the first process ends no other.
+    const namespaces = spec.linux?.namespaces?.filter(({ type }) => type !== 'pid');
+    const cgroupsPath = `/process-store-containerd-${process.pid}`;
+    const output = fixture.shell('cat "$SCRATCH/stdout"');
+    await using box = await newProcess(store, {
+      stateRoot,
+      container: 'box',
+      bundle,
+      stdio,
+      spec: { ...spec, linux: { ...spec.linux, namespaces, cgroupsPath } },
+    });
+    expect(await output).toBe('last\r\n');
+    expect(await box.waitExit()).toMatchObject({ code: 7 });
+    const [cgroup = ''] = (await store.load('box')).cgroupPaths;
+    expect(await fixture.sh(`cat ${cgroup}/cgroup.procs`)).toMatch(/^\d+\n$/);
+    await box.delete({ force: true });
+  });
+
+  test('the last output of a terminal is there before the hang-up, also for a slow reader (mistake 18)', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, bundle } = fixture;
+    const stdio = fixture.fifos('stdout');
+    await using box = await newProcess(store, {
+      stateRoot,
+      container: 'box',
+      bundle,
+      stdio,
+      spec: scriptSpec('head -c 300000 /dev/zero | tr "\\\\0" x; exit 2', { terminal: true }),
+    });
+    const told = await fixture.sh(`
+      exec 3< "$SCRATCH/stdout" 4< exit
+      sleep 0.3
+      wc -c <&3
+      cat <&4
+      cat exitStatus`);
+    expect(told).toBe('300000\n2');
+    expect(await box.waitExit()).toMatchObject({ code: 2 });
+  });
+
+  test('signal ends a container that is paused (mistake 10)', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, bundle } = fixture;
+    const spec = scriptSpec('sleep 1000');
+    const cgroupsPath = `/process-store-frozen-${process.pid}`;
+    await using box = await newProcess(store, {
+      stateRoot,
+      container: 'box',
+      bundle,
+      spec: { ...spec, linux: { ...spec.linux, cgroupsPath } },
+    });
+    const { cgroupPaths } = await store.load('box');
+    await freezeCgroup(cgroupPaths);
+    await box.signal('SIGKILL');
+    expect(await box.waitExit()).toMatchObject({ signal: 9 });
+    await box.delete();
   });
 });
