@@ -123,6 +123,26 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
     expect(fixture.read('exitStatus')).toBe('137');
   });
 
+  test('loadProcess does not open an input again that was closed (mistakes 4, 16)', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot, scratch } = fixture;
+    const stdio = fixture.fifos('stdin');
+    const supervisor = await fixture.supervisor('cat; exit 3', stdio);
+    const client = fixture.sh(`
+      exec 4> "$SCRATCH/stdin"
+      printf '0 0 0\\n' > control
+      until [ -e .stdin-closed ]; do sleep 0.01; done
+      touch "$SCRATCH/told"
+      until [ -e "$SCRATCH/loaded" ]; do sleep 0.01; done
+      echo last >&4`);
+    await fixture.sh('until [ -e "$SCRATCH/told" ]; do sleep 0.01; done');
+    await supervisor.kill();
+    await using process = await loadProcess(store, stateRoot, 'box');
+    writeFileSync(join(scratch.path, 'loaded'), '');
+    await client;
+    expect(await process.waitExit()).toMatchObject({ kind: 'exited', code: 3 });
+  });
+
   test('close lets another handle take over, and the process run on', async () => {
     await using fixture = await Fixture.open();
     const { store, stateRoot, bundle } = fixture;

@@ -1,11 +1,12 @@
 // Processes driven through their files with the tools of a shell.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readiness } from '@pilotlight/scm-rights';
 import { countOpenFds } from '@pilotlight/scm-rights/testing';
 import { freezeCgroup } from '@pilotlight/init';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { decodeProcessSpec, newProcess } from '../../src/containerd.ts';
+import { decodeProcessSpec, newProcess, type SupervisedStore } from '../../src/containerd.ts';
 import { isRoot } from '../is-root.ts';
 import { Fixture, scriptProcess, scriptSpec } from './fixture.ts';
 
@@ -330,9 +331,29 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     const { store, stateRoot, bundle } = fixture;
     const box = { stateRoot, container: 'box' };
     const init = await newProcess(store, { ...box, bundle, spec: scriptSpec('sleep 1000') });
+    // As if whoever supervises them was slow.
+    const slow: SupervisedStore = {
+      launch: async (request) => store.launch(request),
+      load: async (key) => store.load(key),
+      delete: async (key) => store.delete(key),
+      async exec(...request) {
+        const executed = await store.exec(...request);
+        return {
+          pid: executed.pid,
+          cgroupPaths: executed.cgroupPaths,
+          exit: undefined,
+          signal: async (signal) => executed.signal(signal),
+          async wait(options) {
+            const exit = await executed.wait(options);
+            await sleep(200);
+            return exit;
+          },
+        };
+      },
+    };
     const execs = [];
     for (const id of ['e1', 'e2', 'e3']) {
-      execs.push(await newProcess(store, { ...box, id, process: scriptProcess('sleep 1000') }));
+      execs.push(await newProcess(slow, { ...box, id, process: scriptProcess('sleep 1000') }));
     }
     const told = fixture.sh(`
       exec 3< exit
