@@ -40,8 +40,6 @@ export { ConsoleSocket } from './console/console-socket.ts';
 export { getWindowSize, setWindowSize, type WindowSize } from './console/window-size.ts';
 export { type Datagram, DatagramSocket, type DatagramOptions } from './datagram/datagram-socket.ts';
 export { type FdLike, fdNumber } from './fd-like.ts';
-export { makeFifo } from './fifo/make-fifo.ts';
-export { setNonblocking } from './fifo/set-nonblocking.ts';
 export { MAX_FILE_NAME_BYTES, type ReceivedFile } from './file-packet.ts';
 export { listenSeqpacket } from './listen/listen-seqpacket.ts';
 export { listenStream } from './listen/listen-stream.ts';

@@ -59,7 +59,6 @@ export {
 export { listen } from './libc/listen.ts';
 export { renameat2 } from './libc/renameat2.ts';
 export { memfdCreate } from './libc/memfd-create.ts';
-export { mkfifo } from './libc/mkfifo.ts';
 export { type MountAttr, mountSetattr } from './libc/mount-setattr.ts';
 export { moveMount } from './libc/move-mount.ts';
 export { open } from './libc/open.ts';
