@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isSyscallError, type OwnedFd, readiness } from '@pilotlight/scm-rights';
+import { isSyscallError, type OwnedFd, readiness, readNow } from '@pilotlight/scm-rights';
 import { errnoCode } from '../errors.ts';
-import { tryRead, tryWrite } from './raw-io.ts';
+import { writeNow } from './write-now.ts';
 
 const CHUNK_BYTES = 65_536;
 
@@ -44,7 +44,7 @@ export class Copier {
       for (;;) {
         // Before each read, not only when there is nothing: a source that never pauses must not hold up the event loop.
         await ready(from, 'readable', signal);
-        const length = tryRead(from, buffer);
+        const length = readNow(from, buffer);
         if (length === undefined) continue;
         if (length === 0) return;
         this.#copiedBytes += length;
@@ -66,7 +66,7 @@ async function writeAll(to: OwnedFd, bytes: Uint8Array, signal: AbortSignal): Pr
   while (rest.length > 0) {
     signal.throwIfAborted();
     try {
-      const taken = tryWrite(to, rest);
+      const taken = writeNow(to, rest);
       if (taken === undefined) await ready(to, 'writable', signal);
       else rest = rest.subarray(taken);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { chmodSync, constants } from 'node:fs';
-import { isSyscallError, makeFifo, openFd, type OwnedFd } from '@pilotlight/scm-rights';
+import { isSyscallError, mkfifo, openFd, type OwnedFd } from '@pilotlight/scm-rights';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 const MODE = 0o755;
@@ -7,7 +7,7 @@ const MODE = 0o755;
 /** Makes a fifo with mode 0755 whatever the umask is; leaves what is there. Throws SyscallError. */
 export function ensureFifo(path: string): void {
   try {
-    makeFifo(path, MODE);
+    mkfifo(path, MODE);
     chmodSync(path, MODE);
   } catch (error) {
     if (!isSyscallError(error, 'EEXIST')) throw error;

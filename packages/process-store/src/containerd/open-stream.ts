@@ -1,5 +1,5 @@
 import { constants, fstatSync } from 'node:fs';
-import { openFd, type OwnedFd } from '@pilotlight/scm-rights';
+import { openFd, type OwnedFd, setNonblocking } from '@pilotlight/scm-rights';
 import { NULL_DEVICE } from './process-json.ts';
 
 const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
@@ -31,16 +31,9 @@ export function openStdin(path: string, use: 'program' | 'copier'): OpenStdin | 
     reader.close();
     throw error;
   }
-  if (use === 'copier') return { reader, writer };
-  try {
-    // A second reader, because the program expects to wait. It does not block: there is a writer.
-    return { reader: openFd(path, O_RDONLY), writer };
-  } catch (error) {
-    writer.close();
-    throw error;
-  } finally {
-    reader.close();
-  }
+  // A program expects to wait for its input.
+  if (use === 'program') setNonblocking(reader, false);
+  return { reader, writer };
 }
 
 /** A writer to keep standard input open again; undefined if the program has closed its end, or it is no fifo. */
@@ -64,14 +57,10 @@ export function reopenStdinWriter(path: string): OwnedFd | undefined {
  */
 export function openProgramOutput(path: string): OwnedFd | undefined {
   if (path === NULL_DEVICE) return undefined;
-  // Does not block, whatever it is.
-  const probe = openFd(path, O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY);
-  if (fstatSync(probe.fd).isFile()) return probe;
-  try {
-    return openFd(path, O_RDWR | O_NOCTTY);
-  } finally {
-    probe.close();
-  }
+  // The open does not block, whatever it is; the program's writes may.
+  const output = openFd(path, O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY);
+  setNonblocking(output, false);
+  return output;
 }
 
 /** Where a copier writes; `reader` keeps a fifo usable when no client reads. */

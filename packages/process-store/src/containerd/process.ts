@@ -10,7 +10,6 @@ import {
   ProcessClosedError,
 } from '../errors.ts';
 import { thawCgroups } from '../process/cgroups.ts';
-import { unlessAborted } from './unless-aborted.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { type Conclusion, knownStatus, readConclusion } from './conclusion.ts';
 import { type ControlMessage, formatControlLine } from './control-line.ts';
@@ -18,9 +17,10 @@ import type { FoundProcess } from './find-process.ts';
 import { INIT_PROCESS_ID, type ProcessPaths } from './layout.ts';
 import type { Observer } from './observer.ts';
 import type { ProcessSpec, StdioPaths } from './process-json.ts';
-import { tryWrite } from './raw-io.ts';
 import type { SupervisedStore } from './supervised-store.ts';
 import type { Supervision } from './supervision.ts';
+import { unlessAborted } from './unless-aborted.ts';
+import { writeNow } from './write-now.ts';
 
 const CONTROL_DEADLINE_MS = 2000;
 
@@ -212,7 +212,7 @@ export class Process implements AsyncDisposable {
     const line = Buffer.from(formatControlLine(message));
     const deadline = AbortSignal.timeout(CONTROL_DEADLINE_MS);
     for (;;) {
-      const taken = tryWrite(watch.control, line);
+      const taken = writeNow(watch.control, line);
       // At most PIPE_BUF bytes go whole or not at all; pipe(7).
       if (taken !== undefined) return;
       try {

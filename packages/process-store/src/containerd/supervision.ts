@@ -1,11 +1,10 @@
 import { writeFile } from 'node:fs/promises';
-import { type OwnedFd, readiness } from '@pilotlight/scm-rights';
+import { type OwnedFd, readiness, readNow } from '@pilotlight/scm-rights';
 import { NoConsoleError, ProcessClosedError } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { type Conclusion, conclude, execsConcluded } from './conclusion.ts';
 import { ControlLines, type ControlMessage } from './control-line.ts';
 import { INIT_PROCESS_ID, type ProcessPaths } from './layout.ts';
-import { tryRead } from './raw-io.ts';
 import type { SupervisedProcess } from './supervised-store.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -48,10 +47,6 @@ export class Supervision {
     this.#controlled = this.#obey();
     this.ended = this.#supervise();
     this.ended.catch(() => undefined);
-  }
-
-  get hasTerminal(): boolean {
-    return this.#handles.terminal !== undefined;
   }
 
   /** In characters. Throws NoConsoleError, SyscallError, InvalidArgumentError. */
@@ -109,7 +104,7 @@ export class Supervision {
     try {
       for (;;) {
         await readiness.wait(control, 'readable', { signal: this.#stop.signal });
-        const length = tryRead(control, buffer);
+        const length = readNow(control, buffer);
         if (length === undefined) continue;
         for (const message of lines.push(buffer.subarray(0, length))) await this.#answer(message);
       }

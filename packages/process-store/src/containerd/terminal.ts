@@ -37,7 +37,7 @@ export class Terminal {
   ): Terminal {
     let stdin: OpenStdin | undefined;
     try {
-      setNonblocking(master);
+      setNonblocking(master, true);
       stdin = openStdin(stdio.stdin, 'copier');
       if (!keepStdin) stdin?.writer?.close();
       return new Terminal(master, stdin, openCopierOutput(stdio.stdout));

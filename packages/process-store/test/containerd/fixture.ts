@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { hostRootSpec, type OciSpec } from '@pilotlight/init';
-import { makeFifo } from '@pilotlight/scm-rights';
+import { mkfifo } from '@pilotlight/scm-rights';
 import { openStore } from '../../src/index.ts';
 import type { StdioPaths } from '../../src/containerd/process-json.ts';
 import { Scratch } from '../scratch.ts';
@@ -38,7 +38,7 @@ export class Fixture implements AsyncDisposable {
     const paths: Partial<StdioPaths> = {};
     for (const name of names) {
       paths[name] = join(this.scratch.path, name);
-      makeFifo(paths[name]);
+      mkfifo(paths[name]);
     }
     return paths;
   }

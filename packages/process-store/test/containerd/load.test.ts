@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import {
-  makeFifo,
+  mkfifo,
   openFd,
   type OwnedFd,
   pidfdGetfd,
@@ -339,7 +339,7 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
     await using fixture = await Fixture.open();
     const { store, stateRoot } = fixture;
     makeForeign(fixture, { pid: '4194304', starttime: '1' });
-    makeFifo(fixture.path('control'));
+    mkfifo(fixture.path('control'));
     using supervisor = tryLock(fixture.path('.lock'), 'exclusive');
     using control = openFd(fixture.path('control'), constants.O_RDWR | constants.O_NONBLOCK);
     expect(() => {
