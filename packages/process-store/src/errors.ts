@@ -237,6 +237,85 @@ export class ExecFailedError extends StoreError {
   }
 }
 
+/** Thrown when the status of a process is asked for that has not ended, or whose end is not written down yet. */
+export class NotExitedError extends StoreError {
+  override readonly name: string = 'NotExitedError';
+  readonly id: string;
+  constructor(id: string) {
+    super('ERR_STORE_NOT_EXITED', `read the exit status of ${id}: it has not exited`, {
+      hint: 'Wait for its end with waitExit, or for the hang-up of its exit fifo.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown instead of a status when a process has ended and nobody can tell how. */
+export class UnknownStatusError extends StoreError {
+  override readonly name: string = 'UnknownStatusError';
+  readonly id: string;
+  /** Why it is unknown, as in an exit record; `ambiguous` for a 255 of somebody else, which is both unknown and a code. */
+  readonly reason: string;
+  constructor(id: string, reason: string) {
+    super('ERR_STORE_UNKNOWN_STATUS', `read the exit status of ${id}: it is unknown (${reason})`, {
+      hint: 'It has ended, and nothing kept how. Do not take it for a success, nor for a kill.',
+    });
+    this.id = id;
+    this.reason = reason;
+  }
+}
+
+/** Thrown when a terminal is to be resized and the process has none, or nobody holds its master any more. */
+export class NoConsoleError extends StoreError {
+  override readonly name: string = 'NoConsoleError';
+  readonly id: string;
+  constructor(id: string) {
+    super('ERR_STORE_NO_CONSOLE', `resize the terminal of ${id}: no master of one is at hand`, {
+      hint: 'Start the process with terminal: true. The master of a terminal outlives its program only where a monitor holds it.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown when whoever supervises a process takes nothing from its control fifo. */
+export class ControlFifoError extends StoreError {
+  override readonly name: string = 'ControlFifoError';
+  readonly path: string;
+  constructor(path: string, reason: string) {
+    super('ERR_STORE_CONTROL_FIFO', `write to the control fifo ${path}: ${reason}`, {
+      hint: 'Check that the program that supervises the process runs; if not, load the process to take over.',
+    });
+    this.path = path;
+  }
+}
+
+/** Thrown when a handle is used that was closed, or waits that were pending then. The process goes on. */
+export class ProcessClosedError extends StoreError {
+  override readonly name: string = 'ProcessClosedError';
+  readonly id: string;
+  constructor(action: string, id: string) {
+    super('ERR_STORE_PROCESS_CLOSED', `${action} ${id}: this handle of it was closed`, {
+      hint: 'Load the process again.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown when nothing proves that a pid in a file is still the process that was meant. Nothing is done to it. */
+export class UnprovenProcessError extends StoreError {
+  override readonly name: string = 'UnprovenProcessError';
+  readonly id: string;
+  constructor(id: string, pid: number) {
+    super(
+      'ERR_STORE_UNPROVEN',
+      `take over ${id}: process ${pid} exists, but nothing tells that it is the one that was started`,
+      {
+        hint: `No start time was kept. Look at /proc/${pid}; remove the folder by hand if it is a stranger.`,
+      },
+    );
+    this.id = id;
+  }
+}
+
 /** Thrown when something failed and the clean-up after it failed as well; `cause` is what failed first. */
 export class CleanupError extends StoreError {
   override readonly name: string = 'CleanupError';
