@@ -92,6 +92,7 @@ export class ProcessStore implements AsyncDisposable {
       exit: undefined,
       pinFile: proc.tier === 'A',
       empty: false,
+      strangers: [],
       // It was accepted as a specification, so it has a summary.
       summary: summarizeSpec(spec.spec)!,
     };

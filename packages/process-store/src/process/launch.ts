@@ -4,11 +4,12 @@ import { pidfdInode, pinPidfd } from '@pilotlight/scm-rights';
 import { type JsonValue, stringifyExactJson } from '@pilotlight/sync';
 import { openDirectory } from '../disk/open-directory.ts';
 import { writeOnce } from '../disk/write-once.ts';
-import { CleanupError, StoreError } from '../errors.ts';
+import { CleanupError, DiskError, isDiskRefusal, StoreError } from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { formatProcRecord, type ProcRecord, type Tier } from '../record/proc-record.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
+import { MAX_RECORD_BYTES } from '../record/parse-record.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
@@ -52,8 +53,8 @@ export interface LaunchedRecord {
  * Launches and records, in the one order that loses nothing: no program runs that is not recorded and, in tier A, pinned;
  * whatever of us dies in between.
  *
- * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, BusyError, and the errors of
- * `prepareLaunch`.
+ * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, DiskError, BusyError, and the
+ * errors of `prepareLaunch`.
  */
 export async function launch(
   context: StoreContext,
@@ -112,7 +113,7 @@ class LaunchAttempt {
     const { id: _id, spec: _spec, bundle: _bundle, beforeRun, signal, ...rest } = request;
     const options = signal === undefined ? rest : { ...rest, launchSignal: signal };
     await at('reserved');
-    const text = `${stringifyExactJson(this.#spec as unknown as JsonValue)}\n`;
+    const text = formatSpec(this.#spec);
     await writeOnce(directory, recordFiles.spec, text);
     await at('specified');
 
@@ -121,7 +122,7 @@ class LaunchAttempt {
 
     // Nothing may be executed before the two below are done.
     if (this.#tier === 'A') {
-      pinPidfd(prepared.pidfd, pinPath);
+      pin(prepared, pinPath);
       await at('pinned');
     }
     const proc = this.#describe(prepared);
@@ -163,7 +164,9 @@ class LaunchAttempt {
   ): Promise<Prepared> {
     const { id, spec, bundle } = this.#spec;
     // With a folder of its own, which stays open when the locks are released.
-    const writer = new ExitWriter(id, await openDirectory(this.#record.path));
+    const writer = new ExitWriter(id, await openDirectory(this.#record.path), {
+      insist: this.#tier !== 'A',
+    });
     this.#writer = writer;
     this.#prepared = await launcher(
       { id, spec: spec as unknown as OciSpec, bundle },
@@ -197,5 +200,25 @@ class LaunchAttempt {
       namespaces,
       recordedAt: new Date().toISOString(),
     };
+  }
+}
+
+/** Throws StoreError for what would be too big to be read again. */
+function formatSpec(spec: SpecRecord): string {
+  const text = `${stringifyExactJson(spec as unknown as JsonValue)}\n`;
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= MAX_RECORD_BYTES) return text;
+  throw new StoreError(
+    'ERR_STORE_SPEC_TOO_LARGE',
+    `record the specification of ${spec.id}: it has ${bytes} bytes, more than ${MAX_RECORD_BYTES}`,
+    { hint: 'Hand what is big to the program in a file.' },
+  );
+}
+
+function pin({ pidfd }: Prepared, path: string): void {
+  try {
+    pinPidfd(pidfd, path);
+  } catch (error) {
+    throw isDiskRefusal(error) ? new DiskError('pin at', path, error) : error;
   }
 }

@@ -1,5 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
-import { errnoCode, messageOf, RootError } from '../errors.ts';
+import { diskHint, errnoCode, messageOf, RootError } from '../errors.ts';
 import { storeLayout } from '../layout.ts';
 import { here } from '../supervision/here.ts';
 
@@ -61,14 +61,8 @@ export async function checkRoot(root: string): Promise<boolean> {
 
 /** Turns a refusal of the file system into the error of the root. */
 export function cannot(action: string, root: string, error: unknown): RootError {
-  const code = errnoCode(error);
   return new RootError(root, `${action} store ${storeLayout(root).root}: ${messageOf(error)}`, {
-    hint:
-      code === 'EACCES' || code === 'EPERM'
-        ? 'Act as the owner of the store, or choose a root that you may write to.'
-        : code === 'EROFS'
-          ? 'Choose a root on a writable file system, best one in memory such as /run.'
-          : 'Check the path and the file system it is on.',
+    hint: diskHint(errnoCode(error)),
     cause: error,
   });
 }

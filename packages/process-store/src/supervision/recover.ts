@@ -1,18 +1,15 @@
-import { readdir, stat, unlink } from 'node:fs/promises';
 import { pinPidfd, unpin } from '@pilotlight/scm-rights';
-import { inside } from '../disk/write-once.ts';
-import { errnoCode } from '../errors.ts';
-import type { StoreLayout } from '../layout.ts';
+import { sweepTemporaries } from '../disk/sweep-temporaries.ts';
+import { BadRecordError } from '../errors.ts';
+import { recordFiles, type StoreLayout } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { plannedCgroups, removeCgroups } from '../process/cgroups.ts';
+import { missingFile } from '../record/missing-file.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { Here } from './here.ts';
 import { type Observation, observe } from './observe.ts';
-import { type ExitFinding, recordExit } from './record-exit.ts';
-
-/** Dot files are temporary; older than this nobody is writing them any more. */
-const TEMPORARY_MS = 60_000;
+import { findingOf, subjectOf, tryRecordExit } from './record-exit.ts';
 
 /** A record after recovery, with what the kernel said if it has no exit; the caller closes a pidfd in there. */
 export interface Recovered {
@@ -33,7 +30,7 @@ export async function recover(
   where: Here,
 ): Promise<Recovered | undefined> {
   const facts = await readFacts(record.directory, record.path);
-  await sweepTemporaries(record);
+  await sweepTemporaries(record.directory);
   // 1. The exit is recorded: the pin has done its duty.
   if (facts.exit !== undefined) {
     if (facts.pinFile) unpin(record.pinPath);
@@ -41,6 +38,7 @@ export async function recover(
   }
   // 2. No process was recorded, so none was released: its gate has closed with the launcher, and it leaves by itself.
   if (facts.proc === undefined) {
+    refuseUnlessAbandoned(record.path, facts);
     if (facts.spec !== undefined) await removeCgroups(await plannedCgroups(facts.spec));
     await removeRecord(layout, record);
     return undefined;
@@ -56,6 +54,14 @@ export async function recover(
   }
 }
 
+/** Only what a launch made is removed without being asked for. Throws BadRecordError. */
+function refuseUnlessAbandoned(path: string, { released, strangers }: RecordFacts): void {
+  if (released) throw missingFile(path, recordFiles.proc);
+  const [stranger] = strangers;
+  if (stranger === undefined) return;
+  throw new BadRecordError(path, `it records no process, and holds ${JSON.stringify(stranger)}`);
+}
+
 async function settle(
   record: LockedRecord,
   facts: RecordFacts & { proc: NonNullable<RecordFacts['proc']> },
@@ -65,14 +71,13 @@ async function settle(
   switch (seen.kind) {
     case 'ended':
     case 'lost': {
-      const finding: ExitFinding =
-        seen.kind === 'lost'
-          ? { reason: seen.reason }
-          : { status: seen.status, source: seen.source };
-      const subject = { ...facts.proc, released: facts.released };
-      const exit = await recordExit(record.directory, subject, finding);
+      const { exit, recorded } = await tryRecordExit(
+        record.directory,
+        subjectOf(facts),
+        findingOf(seen),
+      );
       // Never before the exit is on disk.
-      if (facts.pinFile) unpin(record.pinPath);
+      if (recorded && facts.pinFile) unpin(record.pinPath);
       return { facts: { ...facts, exit }, seen: undefined };
     }
     case 'alive':
@@ -84,18 +89,5 @@ async function settle(
     }
     case 'hidden':
       return { facts, seen };
-  }
-}
-
-async function sweepTemporaries({ directory }: LockedRecord): Promise<void> {
-  const names = (await readdir(inside(directory, ''))).filter((name) => name.startsWith('.'));
-  for (const name of names) {
-    const path = inside(directory, name);
-    try {
-      if (Date.now() - (await stat(path)).mtimeMs > TEMPORARY_MS) await unlink(path);
-    } catch (error) {
-      // Its writer was still there, and has finished.
-      if (errnoCode(error) !== 'ENOENT') throw error;
-    }
   }
 }
