@@ -5,7 +5,7 @@ import { BadRecordError, errnoCode, NotFoundError } from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
-import { missingFile } from '../record/missing-file.ts';
+import { missingFile, requireUnfinished } from '../record/require-recorded.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
 import { isComplete, type RecordFacts, readFacts } from '../record/read-facts.ts';
@@ -179,7 +179,7 @@ function requireProcess(
 ): ProcessFacts | undefined | 'other' {
   const { spec, proc } = facts;
   if (proc === undefined) {
-    if (!isComplete(facts)) throw missingFile(path, recordFiles.proc);
+    requireUnfinished(path, facts);
     return undefined;
   }
   if (spec === undefined) throw missingFile(path, recordFiles.spec);

@@ -1,11 +1,11 @@
-import { pinPidfd, unpin } from '@pilotlight/scm-rights';
+import { pinPidfd } from '@pilotlight/scm-rights';
 import { sweepTemporaries } from '../disk/sweep-temporaries.ts';
-import { BadRecordError } from '../errors.ts';
-import { recordFiles, type StoreLayout } from '../layout.ts';
+import type { StoreLayout } from '../layout.ts';
+import { dropPin } from '../record/drop-pin.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { plannedCgroups, removeCgroups } from '../process/cgroups.ts';
-import { missingFile } from '../record/missing-file.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
+import { requireUnfinished } from '../record/require-recorded.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { Here } from './here.ts';
 import { type Observation, observe } from './observe.ts';
@@ -33,12 +33,12 @@ export async function recover(
   await sweepTemporaries(record.directory);
   // 1. The exit is recorded: the pin has done its duty.
   if (facts.exit !== undefined) {
-    if (facts.pinFile) unpin(record.pinPath);
+    if (facts.pinFile) dropPin(record.pinPath);
     return { facts, seen: undefined };
   }
   // 2. No process was recorded, so none was released: its gate has closed with the launcher, and it leaves by itself.
   if (facts.proc === undefined) {
-    refuseUnlessAbandoned(record.path, facts);
+    requireUnfinished(record.path, facts);
     if (facts.spec !== undefined) await removeCgroups(await plannedCgroups(facts.spec));
     await removeRecord(layout, record);
     return undefined;
@@ -52,14 +52,6 @@ export async function recover(
     if ('pidfd' in seen) seen.pidfd.close();
     throw error;
   }
-}
-
-/** Only what a launch made is removed without being asked for. Throws BadRecordError. */
-function refuseUnlessAbandoned(path: string, { released, strangers }: RecordFacts): void {
-  if (released) throw missingFile(path, recordFiles.proc);
-  const [stranger] = strangers;
-  if (stranger === undefined) return;
-  throw new BadRecordError(path, `it records no process, and holds ${JSON.stringify(stranger)}`);
 }
 
 async function settle(
@@ -77,7 +69,7 @@ async function settle(
         findingOf(seen),
       );
       // Never before the exit is on disk.
-      if (recorded && facts.pinFile) unpin(record.pinPath);
+      if (recorded && facts.pinFile) dropPin(record.pinPath);
       return { facts: { ...facts, exit }, seen: undefined };
     }
     case 'alive':

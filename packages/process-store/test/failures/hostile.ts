@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { hostRootSpec } from '@pilotlight/init';
 import { probePidfd } from '@pilotlight/scm-rights';
 import { listOpenFds } from '@pilotlight/scm-rights/testing';
-import { expect } from 'vitest';
 import {
   isStoreError,
+  type LaunchRequest,
   openStore,
   type OpenStoreOptions,
   type ProcessStore,
@@ -27,11 +27,11 @@ export const tiers: { tier: 'A' | 'D'; options: OpenStoreOptions }[] = [
   ...(isRoot && (await probePidfd()).pins ? [{ tier: 'A' as const, options: {} }] : []),
 ];
 
-export const sleeper = { spec: specOf('sleep', '1000'), bundle: '/' };
-export const short = { spec: specOf('sh', '-c', 'exit 7'), bundle: '/' };
+export const sleeper: LaunchRequest = { spec: specOf('sleep', '1000'), bundle: '/' };
+export const short: LaunchRequest = { spec: specOf('sh', '-c', 'exit 7'), bundle: '/' };
 
 /** Ends with 7 as soon as the file is there. */
-export function untilFile(path: string) {
+export function untilFile(path: string): LaunchRequest {
   return {
     spec: specOf('sh', '-c', `until [ -e '${path}' ]; do sleep 0.01; done; exit 7`),
     bundle: '/',
@@ -42,11 +42,13 @@ export function untilFile(path: string) {
  * Ends with 7 when its standard input gives it a line; for the launcher of @pilotlight/init, which makes namespaces and is
  * told when to reap.
  */
-export const untilLine = {
+export const untilLine: LaunchRequest = {
   spec: hostRootSpec({ args: ['sh', '-c', 'read line; exit 7'] }),
   bundle: '/',
-  stdio: ['pipe', 'ignore', 'ignore'] as ['pipe', 'ignore', 'ignore'],
+  stdio: ['pipe', 'ignore', 'ignore'],
 };
+
+export const noStdio: NonNullable<LaunchRequest['stdio']> = ['ignore', 'ignore', 'ignore'];
 
 export async function open(root: string, options: OpenStoreOptions = {}): Promise<ProcessStore> {
   return openStore(root, { launcher: gatedLauncher, ...options });
@@ -103,8 +105,7 @@ export class Leaks {
         ...(launcher && { launcher }),
       });
       const spec = launcher === undefined ? untilLine.spec : short.spec;
-      const stdio = untilLine.stdio.map(() => 'ignore') as ['ignore', 'ignore', 'ignore'];
-      const launched = await store.launch({ spec, bundle: '/', id: 'warm', stdio });
+      const launched = await store.launch({ spec, bundle: '/', id: 'warm', stdio: noStdio });
       await launched.wait();
       await launched.delete();
     }
@@ -115,10 +116,9 @@ export class Leaks {
     this.#before = listOpenFds();
   }
 
-  /** Fails if there are more descriptors than at first. */
-  expectNone(): void {
-    const more = [...listOpenFds()].filter(([fd]) => !this.#before.has(fd));
-    expect(more).toEqual([]);
+  /** The descriptors that were not open at first. */
+  found(): string[] {
+    return [...listOpenFds()].filter(([fd]) => !this.#before.has(fd)).map(([, what]) => what);
   }
 }
 
@@ -150,7 +150,7 @@ export class Worker {
   async next(): Promise<Report> {
     const { value, done } = await this.#lines.next();
     if (done === true) throw new Error('the worker ended without a word');
-    return JSON.parse(value as string) as Report;
+    return JSON.parse(value) as Report;
   }
 
   /** Lets it begin, or end. */
