@@ -79,13 +79,14 @@ export class NotStoppedError extends StoreError {
   }
 }
 
-/** Thrown when a signal is for a process that has already ended. */
+/** Thrown when something is asked of a process, or of a container, that has already ended. */
 export class NotRunningError extends StoreError {
   override readonly name: string = 'NotRunningError';
   readonly id: string;
-  constructor(id: string, signal: string | number, how: string) {
-    super('ERR_STORE_NOT_RUNNING', `send ${signal} to ${id}: ${how}`, {
-      hint: 'Nothing is left to signal; delete the record when it is no longer needed.',
+  /** `action` is what was attempted, up to the id: `send SIGTERM to`. */
+  constructor(action: string, id: string, how: string) {
+    super('ERR_STORE_NOT_RUNNING', `${action} ${id}: ${how}`, {
+      hint: 'Nothing of it runs any more; delete the record when it is no longer needed.',
     });
     this.id = id;
   }
@@ -95,10 +96,10 @@ export class NotRunningError extends StoreError {
 export class StillAliveError extends StoreError {
   override readonly name: string = 'StillAliveError';
   readonly id: string;
-  constructor(id: string, pid: number, deadlineMs: number) {
+  constructor(action: string, id: string, pid: number, deadlineMs: number) {
     super(
       'ERR_STORE_STILL_ALIVE',
-      `delete ${id}: process ${pid} was killed but is not reaped after ${deadlineMs} ms`,
+      `${action} ${id}: process ${pid} was killed but is not reaped after ${deadlineMs} ms`,
       {
         hint: `See /proc/${pid}/stat: D waits in the kernel, Z waits for its parent. Try again later; the record is kept.`,
       },

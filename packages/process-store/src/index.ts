@@ -17,9 +17,27 @@ export {
   StillAliveError,
   StoreError,
 } from './errors.ts';
+export { InvalidCursorError } from './events/cursor.ts';
+export type {
+  EventFact,
+  EventSubject,
+  EventTime,
+  LostEvents,
+  StoreEvent,
+} from './events/store-event.ts';
+export type { WatchOptions } from './events/watch-events.ts';
 export type { DeleteOptions } from './process/delete.ts';
+export type { ExecRequest } from './process/exec.ts';
 export type { LaunchRequest } from './process/launch.ts';
-export type { Launched, Launcher, LaunchStep, Prepared } from './process/store-context.ts';
+export type { LaunchConditions } from './process/launch-attempt.ts';
+export type { ListOptions } from './process/load.ts';
+export type {
+  Executor,
+  Launched,
+  Launcher,
+  LaunchStep,
+  Prepared,
+} from './process/store-context.ts';
 export type { ProcessState } from './record/derive-state.ts';
 export type {
   ExitedRecord,
@@ -30,7 +48,9 @@ export type {
   UnknownReason,
 } from './record/exit-record.ts';
 export type { Tier } from './record/proc-record.ts';
+export type { StopOptions } from './process/stop.ts';
 export { generateRecordId, parseRecordId } from './record/record-id.ts';
+export { formatRecordKey, parseRecordKey, type RecordKey } from './record/record-key.ts';
 export type { SpecSummary } from './record/spec-record.ts';
 export type { Probe } from './root/store-root.ts';
 export {

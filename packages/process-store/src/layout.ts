@@ -1,4 +1,5 @@
 import { join } from 'node:path/posix';
+import { parseRecordKey } from './record/record-key.ts';
 
 /** Every path under the store root, spelled once. */
 export interface StoreLayout {
@@ -11,7 +12,14 @@ export interface StoreLayout {
   records: string;
   /** Folders on their way out. */
   gone: string;
-  record: (id: string) => string;
+  /** The journal; see events/journal.ts. */
+  events: string;
+  /** flock, shared: held by those who watch events. The root is not tidied away under them. */
+  watchers: string;
+  /** The folder of a record, by its key. */
+  record: (key: string) => string;
+  /** The folder in which the records of processes executed in a container are. */
+  execs: (container: string) => string;
 }
 
 /** The files of one record. Which of them exist is its state; each is written once. */
@@ -28,6 +36,14 @@ export const recordFiles = {
   exit: 'exit.json',
   /** Where its pidfd is mounted until the exit is recorded. */
   pin: 'pin',
+  /** Empty; somebody asked for its end, so it is not started again. */
+  stop: 'stop',
+  /** Empty; its start is in the journal of events. */
+  toldStart: 'told.start',
+  /** Empty; its exit is in the journal of events. */
+  toldExit: 'told.exit',
+  /** The records of processes executed in it. */
+  execs: 'exec',
 } as const;
 
 /** The paths under `root`, an absolute directory. */
@@ -39,6 +55,13 @@ export function storeLayout(root: string): StoreLayout {
     lock: join(root, 'lock'),
     records,
     gone: join(root, 'gone'),
-    record: (id) => join(records, id),
+    events: join(root, 'events'),
+    watchers: join(root, 'watchers.lock'),
+    record(key) {
+      const { container, exec } = parseRecordKey(key);
+      const folder = join(records, container);
+      return exec === undefined ? folder : join(folder, recordFiles.execs, exec);
+    },
+    execs: (container) => join(records, container, recordFiles.execs),
   };
 }

@@ -1,12 +1,18 @@
 import { resolve } from 'node:path';
+import type { LostEvents, StoreEvent } from './events/store-event.ts';
+import { watchEvents, type WatchOptions } from './events/watch-events.ts';
 import { deleteProcess, type DeleteOptions } from './process/delete.ts';
+import { exec, type ExecRequest } from './process/exec.ts';
+import type { LaunchedRecord } from './process/launch-attempt.ts';
 import { launch, type LaunchRequest } from './process/launch.ts';
 import type { LiveProcess } from './process/live-process.ts';
-import { load, loadAll } from './process/load.ts';
+import { type ListOptions, load, loadAll } from './process/load.ts';
 import { signalProcess } from './process/signal.ts';
-import type { Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
+import type { Executor, Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
+import { stop, type StopOptions } from './process/stop.ts';
 import { finish, wait } from './process/wait.ts';
 import type { ExitRecord } from './record/exit-record.ts';
+import type { Generation } from './record/generation.ts';
 import type { Tier } from './record/proc-record.ts';
 import { summarizeSpec } from './record/spec-record.ts';
 import { type Probe, StoreRoot } from './root/store-root.ts';
@@ -17,6 +23,8 @@ export interface OpenStoreOptions {
   create?: boolean;
   /** What makes the child; `prepareLaunch` of @pilotlight/init unless given. */
   launcher?: Launcher;
+  /** The same for a process that is executed in a container; `prepareExec` unless given. */
+  executor?: Executor;
   /** What finds out what the kernel offers; `probePidfd` of @pilotlight/scm-rights unless given. */
   probe?: Probe;
   /** Called after each step of a launch, before the next one; for tests that stop a launch there. */
@@ -25,7 +33,7 @@ export interface OpenStoreOptions {
 
 /** What `list` found. */
 export interface ProcessList {
-  /** Sorted by id. */
+  /** Sorted by key. */
   processes: StoredProcess[];
   /** Records that cannot be read. They stay as they are. */
   problems: { id: string; problem: Error }[];
@@ -49,6 +57,7 @@ export async function openStore(
     root: storeRoot,
     live: new Map(),
     launcher: options.launcher,
+    executor: options.executor,
     at: options.at ?? (() => undefined),
   });
 }
@@ -83,35 +92,48 @@ export class ProcessStore implements AsyncDisposable {
    * `StoredProcess.detach`. Throws InvalidIdError, IdInUseError, RootError, BusyError, and the errors of `prepareLaunch`.
    */
   async launch(request: LaunchRequest): Promise<StoredProcess> {
-    const { spec, proc, live } = await launch(this.#context, request);
-    this.#finishLater(live, proc);
-    const facts = {
-      spec,
-      proc,
-      released: true,
-      exit: undefined,
-      pinFile: proc.tier === 'A',
-      empty: false,
-      strangers: [],
-      // It was accepted as a specification, so it has a summary.
-      summary: summarizeSpec(spec.spec)!,
-    };
-    return new StoredProcess(this.#context, facts, 'running', live);
+    return this.#launched(await launch(this.#context, request));
   }
 
-  /** The process of that id, launched by whomever. Throws InvalidIdError, NotFoundError, BadRecordError, BusyError. */
-  async load(id: string): Promise<StoredProcess> {
-    const { facts, state } = await load(this.#context.root, id);
+  /**
+   * Executes a process in a container, which runs or waits at its gate. It is recorded as a launched one is, with the key
+   * `CONTAINER/ID`, until it or the container is deleted.
+   *
+   * Throws InvalidIdError, NotFoundError, NotRunningError, IdInUseError, ForeignNamespaceError, BusyError, and the errors
+   * of `prepareExec`.
+   */
+  async exec(container: string, request: ExecRequest): Promise<StoredProcess> {
+    return this.#launched(await exec(this.#context, container, request));
+  }
+
+  /**
+   * The process of that key, launched by whomever: `box` is a container's, `box/e1` was executed in it.
+   *
+   * Throws InvalidIdError, NotFoundError, BadRecordError, BusyError, the signal's reason.
+   */
+  async load(key: string, options: { signal?: AbortSignal } = {}): Promise<StoredProcess> {
+    const { facts, state } = await load(this.#context.root, key, options.signal);
     return new StoredProcess(this.#context, facts, state);
   }
 
   /** All processes. One bad record neither stops this nor is touched by it; launches under way are not listed yet. */
-  async list(): Promise<ProcessList> {
-    const { loaded, problems } = await loadAll(this.#context.root);
+  async list(options: ListOptions = {}): Promise<ProcessList> {
+    const { loaded, problems } = await loadAll(this.#context.root, options);
     const processes = loaded.map(
       ({ facts, state }) => new StoredProcess(this.#context, facts, state),
     );
     return { processes, problems };
+  }
+
+  /**
+   * What happens to the processes here, as it is told by whomever: at least once, in order, and from a cursor on if one is
+   * given, even one of an earlier program. An end that nobody waits for is told when somebody looks at it.
+   *
+   * Keeps the store from being removed while it is empty. Throws InvalidCursorError; the iteration is rejected with the
+   * signal's reason, or RootError.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<StoreEvent | LostEvents, never> {
+    return watchEvents(this.#context.root, options);
   }
 
   /**
@@ -133,6 +155,17 @@ export class ProcessStore implements AsyncDisposable {
   }
 
   /**
+   * Asks a process to end, kills it after `graceMs`, and tells how it ended; see `StopOptions`. One that has ended is left as
+   * it is.
+   *
+   * Rejects with StillAliveError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, BusyError, and the
+   * signal's reason.
+   */
+  async stop(key: string, options: StopOptions = {}): Promise<ExitRecord> {
+    return stop(this.#context, key, undefined, options);
+  }
+
+  /**
    * Removes a process that has ended, with its cgroup. `force` kills it first.
    *
    * Throws NotStoppedError, StillAliveError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, BusyError.
@@ -149,17 +182,38 @@ export class ProcessStore implements AsyncDisposable {
     await root.tidy();
   }
 
-  /** When its end is recorded the pin has done its duty. */
-  #finishLater(live: LiveProcess, proc: Parameters<typeof finish>[2]): void {
+  #launched({ spec, proc, live, settled }: LaunchedRecord): StoredProcess {
+    this.#finishLater(settled);
+    this.#finishLater(this.#finishEnded(live, proc));
+    const facts = {
+      spec,
+      proc,
+      released: true,
+      exit: undefined,
+      pinFile: proc.tier === 'A',
+      told: { start: false, exit: false },
+      empty: false,
+      strangers: [],
+      // It was accepted as a specification, so it has a summary.
+      summary: summarizeSpec(spec.spec)!,
+    };
+    return new StoredProcess(this.#context, facts, 'running', live);
+  }
+
+  /** When its end is recorded the pin has done its duty, and the end can be told. */
+  async #finishEnded(live: LiveProcess, proc: Generation): Promise<void> {
     const { root, live: all } = this.#context;
-    const finishing = live.left.then(async () => {
-      // Deleted already, or the id is another's by now.
-      if (all.get(live.id) !== live) return;
-      all.delete(live.id);
-      // What stays undone here, the next command that touches the record does.
-      await finish(root, live.id, proc).catch(() => undefined);
-    });
-    this.#finishing.add(finishing);
-    void finishing.then(() => this.#finishing.delete(finishing));
+    await live.left;
+    // Deleted already, or the key is another's by now.
+    if (all.get(live.key) !== live) return;
+    all.delete(live.key);
+    // What stays undone here, the next command that touches the record does.
+    await finish(root, live.key, proc).catch(() => undefined);
+  }
+
+  /** What goes on by itself, and is waited for when the store is closed. */
+  #finishLater(work: Promise<void>): void {
+    this.#finishing.add(work);
+    void work.then(() => this.#finishing.delete(work));
   }
 }

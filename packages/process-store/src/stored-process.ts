@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { LaunchPhase } from '@pilotlight/init';
 import type { ExitRecord } from './record/exit-record.ts';
 import { deriveState, type ProcessState } from './record/derive-state.ts';
+import { formatRecordKey } from './record/record-key.ts';
 import type { Tier } from './record/proc-record.ts';
 import type { SpecSummary } from './record/spec-record.ts';
 import { deleteProcess, type DeleteOptions } from './process/delete.ts';
@@ -9,6 +10,7 @@ import type { LiveProcess } from './process/live-process.ts';
 import { signalProcess } from './process/signal.ts';
 import type { StoreContext } from './process/store-context.ts';
 import type { ProcessFacts } from './process/view-record.ts';
+import { stop, type StopOptions } from './process/stop.ts';
 import { wait } from './process/wait.ts';
 
 let readFacts: (process: StoredProcess) => ProcessFacts;
@@ -28,6 +30,10 @@ export class StoredProcess {
     readFacts = (process) => process.#facts;
   }
 
+  /** What `ProcessStore.load` finds it by: `box`, or `box/e1` for a process executed in that container. */
+  readonly key: string;
+  /** The container's id; its own for a container. */
+  readonly container: string;
   readonly id: string;
   /** In the pid namespace of the launcher. It is no handle: use `signal`. */
   readonly pid: number;
@@ -47,7 +53,10 @@ export class StoredProcess {
 
   /** Obtain it from a store. */
   constructor(context: StoreContext, facts: ProcessFacts, state: ProcessState, live?: LiveProcess) {
-    this.id = facts.proc.id;
+    const { id, container } = facts.proc;
+    this.id = id;
+    this.container = container ?? id;
+    this.key = formatRecordKey({ container: this.container, exec: container && id });
     this.pid = facts.proc.pid;
     this.bundle = facts.proc.bundle;
     this.spec = facts.summary;
@@ -94,19 +103,26 @@ export class StoredProcess {
   /** See `ProcessStore.wait`. */
   async wait(options: { signal?: AbortSignal } = {}): Promise<ExitRecord> {
     if (this.#exit !== undefined) return this.#exit;
-    this.#exit = await wait(this.#context, this.id, this.#facts.proc, options.signal);
+    this.#exit = await wait(this.#context, this.key, this.#facts.proc, options.signal);
     this.#state = deriveState({ released: this.#facts.released, exit: this.#exit }, undefined);
     return this.#exit;
   }
 
   /** See `ProcessStore.signal`. */
   async signal(signal: NodeJS.Signals | number): Promise<void> {
-    await signalProcess(this.#context.root, this.id, this.#facts.proc, signal);
+    await signalProcess(this.#context.root, this.key, this.#facts.proc, signal);
+  }
+
+  /** See `ProcessStore.stop`. */
+  async stop(options: StopOptions = {}): Promise<ExitRecord> {
+    this.#exit = await stop(this.#context, this.key, this.#facts.proc, options);
+    this.#state = 'stopped';
+    return this.#exit;
   }
 
   /** See `ProcessStore.delete`. */
   async delete(options: DeleteOptions = {}): Promise<void> {
-    await deleteProcess(this.#context, this.id, this.#facts.proc, options);
+    await deleteProcess(this.#context, this.key, this.#facts.proc, options);
   }
 
   /** Stops watching and lets go of it: this process may end. In tier A its status is not lost by that. */

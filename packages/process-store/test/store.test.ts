@@ -198,6 +198,8 @@ test('load and list of an existing root mount and change nothing', async () => {
   using scratch = new Scratch();
   await using store = await open(scratch, tierD);
   const launched = await store.launch(sleeper);
+  // The launch is told after it has come back.
+  await expect.poll(() => scratch.files().join()).toContain('told.start');
   const files = scratch.files();
   {
     await using other = await open(scratch, { create: false });

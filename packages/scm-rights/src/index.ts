@@ -81,6 +81,7 @@ export { Readiness, readiness, type ReadinessOptions } from './readiness/readine
 export type { ReadinessKind, ReadyEvents } from './readiness/ready-events.ts';
 export { receiveFile } from './receive-file.ts';
 export { receiveFileBlocking } from './receive-file-blocking.ts';
+export { renameExchange } from './rename-exchange.ts';
 export { sendFile } from './send-file.ts';
 export { sendFileBlocking } from './send-file-blocking.ts';
 export { NOTHING_YET, type ReceiveOptions, SeqpacketSocket } from './seqpacket-socket.ts';

@@ -57,6 +57,7 @@ export {
   socketType,
 } from './libc/getsockopt.ts';
 export { listen } from './libc/listen.ts';
+export { renameat2 } from './libc/renameat2.ts';
 export { memfdCreate } from './libc/memfd-create.ts';
 export { type MountAttr, mountSetattr } from './libc/mount-setattr.ts';
 export { moveMount } from './libc/move-mount.ts';

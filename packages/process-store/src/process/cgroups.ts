@@ -12,7 +12,10 @@ export async function removeCgroups(paths: readonly string[]): Promise<string[]>
 }
 
 /** The cgroups that a launch of this specification would have made, for one that ended before it recorded them. */
-export async function plannedCgroups({ id, spec, bundle }: SpecRecord): Promise<readonly string[]> {
+export async function plannedCgroups(record: SpecRecord): Promise<readonly string[]> {
+  const { id, container, spec, bundle } = record;
+  // What is executed in a container only enters its cgroup.
+  if (container !== undefined) return [];
   const { planLaunch, validateSpec } = await import('@pilotlight/init');
   try {
     const { cgroup } = planLaunch({ id, spec: validateSpec(spec), bundle });

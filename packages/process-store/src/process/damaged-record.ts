@@ -83,7 +83,7 @@ export async function requireEnded(
     if (!deadline.aborted) throw error;
     // A zombie runs nothing any more.
     if (pidfdState(pidfd) === 'running')
-      throw new StillAliveError(record.path, proc?.pid ?? 0, deadlineMs);
+      throw new StillAliveError('delete', record.key, proc?.pid ?? 0, deadlineMs);
   }
 }
 
@@ -138,7 +138,8 @@ function aliveOrClosed(pin: OwnedFd): OwnedFd | undefined {
 
 /** Removes what is no folder in the place of a record; false if it is one. Links are not followed. */
 export async function removeStray(path: string): Promise<boolean> {
-  if ((await lstat(path)).isDirectory()) return false;
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats === undefined || stats.isDirectory()) return false;
   await unlink(path);
   return true;
 }

@@ -6,11 +6,12 @@ import {
   StillAliveError,
 } from '../errors.ts';
 import { deriveState } from '../record/derive-state.ts';
-import { parseRecordId } from '../record/record-id.ts';
+import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import { lockRecord } from '../record/lock-record.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
 import { removeRecord } from '../record/remove-record.ts';
+import { tellRemoval } from '../supervision/tell.ts';
 import { here } from '../supervision/here.ts';
 import type { Observation } from '../supervision/observe.ts';
 import { killCgroups, plannedCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
@@ -35,8 +36,8 @@ const KILL_ROUNDS = 5;
 const LOCK_DEADLINE_MS = 10_000;
 
 /**
- * Removes a process that has ended: its cgroup, its pin, its record; and runs the `poststop` hooks of its specification. With `force` it is killed and recorded first,
- * and a damaged record is removed too if it is proven that its process does not run, without `poststop` hooks.
+ * Removes a process that has ended: its cgroup, its pin, its record; and runs the `poststop` hooks of its specification.
+ * With `force` it is killed and recorded first, and a damaged record is removed too if it is proven that its process does not run, without `poststop` hooks.
  *
  * Throws NotStoppedError, StillAliveError, ForeignNamespaceError, NotFoundError, BadRecordError, DamagedRecordError,
  * NewerSchemaError, BusyError.
@@ -47,7 +48,7 @@ export async function deleteProcess(
   generation: Generation | undefined,
   options: DeleteOptions = {},
 ): Promise<void> {
-  parseRecordId(id);
+  parseRecordKey(id);
   try {
     await deleteWhole(context, id, generation, options);
   } catch (error) {
@@ -86,9 +87,14 @@ async function deleteWhole(
         else await own.forget();
         live.delete(id);
       }
-      await emptyCgroups(context, facts.proc, force);
+      // While we hold the container's lock, nothing more is executed in it.
+      for (const exec of await root.execs(id)) {
+        await deleteProcess(context, exec, undefined, { ...options, deadlineMs });
+      }
+      await emptyCgroups(context, facts.proc, id, force);
       // Before the record goes: if we die in between, the next delete runs them again, and none is lost.
       await runPoststop({ record, facts, seen }, options);
+      await tellRemoval(root.layout, record, facts.proc);
       await removeRecord(root.layout, record);
     },
     { signal },
@@ -119,8 +125,12 @@ async function deleteDamaged(
     live.delete(id);
   }
   const { proc, spec } = remains;
-  if (proc !== undefined) await emptyCgroups(context, proc, true);
+  for (const exec of await root.execs(id)) {
+    await deleteProcess(context, exec, undefined, options);
+  }
+  if (proc !== undefined) await emptyCgroups(context, proc, id, true);
   else if (spec !== undefined) await removeCgroups(await plannedCgroups(spec));
+  if (proc !== undefined) await tellRemoval(root.layout, record, proc);
   await removeRecord(root.layout, record);
 }
 
@@ -147,7 +157,7 @@ async function kill(
     // A zombie runs nothing any more, and who deletes it does not ask how it ended. Its parent may never reap it, or not
     // before a full disk takes its record, and the space for that is what is deleted here.
     if ('pidfd' in seen && pidfdState(seen.pidfd) !== 'running') return;
-    throw new StillAliveError(id, facts.proc.pid, deadlineMs);
+    throw new StillAliveError('delete', id, facts.proc.pid, deadlineMs);
   }
 }
 
@@ -161,7 +171,8 @@ function sendKill(seen: Extract<Observation, { kind: 'alive' | 'zombie' }>): voi
 
 async function emptyCgroups(
   context: StoreContext,
-  { id, bootId, cgroupPaths }: ProcRecord,
+  { bootId, cgroupPaths }: ProcRecord,
+  id: string,
   force: boolean,
 ): Promise<void> {
   // After a restart the same path is somebody else's.

@@ -5,7 +5,7 @@ import type { Launched } from './store-context.ts';
 
 /** A program that this process launched and whose end it records. */
 export class LiveProcess {
-  readonly id: string;
+  readonly key: string;
   readonly generation: Generation;
   readonly launched: Launched;
   /** Resolves when the end is recorded and nothing is open any more, or after `detach`. Never rejects. */
@@ -15,8 +15,8 @@ export class LiveProcess {
   #detached = false;
 
   /** Takes over `writer`. */
-  constructor(id: string, generation: Generation, launched: Launched, writer: ExitWriter) {
-    this.id = id;
+  constructor(key: string, generation: Generation, launched: Launched, writer: ExitWriter) {
+    this.key = key;
     this.generation = generation;
     this.launched = launched;
     this.#writer = writer;

@@ -1,8 +1,9 @@
 import { BusyError, errnoCode, isDiskRefusal, NotFoundError, RootError } from '../errors.ts';
 import { deriveState, type ProcessState } from '../record/derive-state.ts';
-import { parseRecordId } from '../record/record-id.ts';
+import { parseRecordKey } from '../record/record-key.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { describeExit, findingOf, subjectOf } from '../supervision/record-exit.ts';
+import { hasUntold } from '../supervision/tell.ts';
 import {
   notFound,
   type ProcessFacts,
@@ -18,10 +19,21 @@ export interface LoadedRecord {
 }
 
 /** Loads one record, finishing on the way what a crash left of it. Throws InvalidIdError, NotFoundError, BadRecordError, BusyError. */
-export async function load(root: StoreRoot, id: string): Promise<LoadedRecord> {
-  const loaded = await loadUnless(root, parseRecordId(id), undefined);
+export async function load(
+  root: StoreRoot,
+  id: string,
+  signal?: AbortSignal,
+): Promise<LoadedRecord> {
+  parseRecordKey(id);
+  const loaded = await loadUnless(root, id, { signal });
   if (loaded === undefined) throw await notFound(root, id);
   return loaded;
+}
+
+export interface ListOptions {
+  /** Also what was executed in each container, after it. Default false. */
+  execs?: boolean;
+  signal?: AbortSignal;
 }
 
 /** What a listing found. */
@@ -34,12 +46,15 @@ export interface LoadedList {
 const AT_ONCE = 16;
 
 /** Loads all records, sorted by id. Launches under way are left out; what cannot be read is reported and left alone. */
-export async function loadAll(root: StoreRoot): Promise<LoadedList> {
+export async function loadAll(root: StoreRoot, options: ListOptions = {}): Promise<LoadedList> {
   const list: LoadedList = { loaded: [], problems: [] };
-  const ids = await root.ids();
+  const ids = options.execs === true ? await root.keys() : await root.ids();
   for (let start = 0; start < ids.length; start += AT_ONCE) {
+    options.signal?.throwIfAborted();
     const batch = ids.slice(start, start + AT_ONCE);
-    const results = await Promise.allSettled(batch.map((id) => loadListed(root, id)));
+    const results = await Promise.allSettled(
+      batch.map((id) => loadListed(root, id, options.signal)),
+    );
     for (const [index, result] of results.entries()) {
       const id = batch[index] ?? '';
       if (result.status === 'rejected') list.problems.push({ id, problem: toError(result.reason) });
@@ -49,10 +64,15 @@ export async function loadAll(root: StoreRoot): Promise<LoadedList> {
   return list;
 }
 
-async function loadListed(root: StoreRoot, id: string): Promise<LoadedRecord | undefined> {
+async function loadListed(
+  root: StoreRoot,
+  id: string,
+  signal: AbortSignal | undefined,
+): Promise<LoadedRecord | undefined> {
   try {
     // Do not wait for a lock: what is being changed shows up in the next listing.
-    return await loadUnless(root, parseRecordId(id), 0);
+    parseRecordKey(id);
+    return await loadUnless(root, id, { deadlineMs: 0, signal });
   } catch (error) {
     // Deleted since the folder was read.
     if (error instanceof NotFoundError) return undefined;
@@ -63,8 +83,9 @@ async function loadListed(root: StoreRoot, id: string): Promise<LoadedRecord | u
 async function loadUnless(
   root: StoreRoot,
   id: string,
-  deadlineMs: number | undefined,
+  options: { deadlineMs?: number; signal: AbortSignal | undefined },
 ): Promise<LoadedRecord | undefined> {
+  options.signal?.throwIfAborted();
   const view = await viewRecord(root, id, undefined, (seen) => ({
     loaded: toLoaded(seen),
     unfinished: isUnfinished(seen),
@@ -72,16 +93,10 @@ async function loadUnless(
   }));
   if (!view.unfinished) return view.loaded;
   try {
-    return await withRecord(
-      root,
-      id,
-      undefined,
-      toLoaded,
-      deadlineMs === undefined ? {} : { deadlineMs },
-    );
+    return await withRecord(root, id, undefined, toLoaded, options);
   } catch (error) {
     // Busy: whoever holds the lock finishes it. Not ours to write: then somebody else has to.
-    if (error instanceof BusyError && deadlineMs !== undefined) return view.loaded;
+    if (error instanceof BusyError && options.deadlineMs !== undefined) return view.loaded;
     if (view.loaded !== undefined && isRefusal(error)) return withEnd(view.loaded, view.seen);
     throw error;
   }
@@ -106,6 +121,7 @@ function toLoaded({ facts, seen }: Pick<RecordView, 'facts' | 'seen'>): LoadedRe
 /** Whether recovery has something to do: a launch that may be dead, an end to record, a pin to remove or to renew. */
 function isUnfinished({ facts, seen }: RecordView): boolean {
   if (facts === undefined) return true;
+  if (hasUntold(facts)) return true;
   if (facts.exit !== undefined) return facts.pinFile;
   const isUnpinned = seen !== undefined && 'via' in seen && seen.via === 'pid';
   if (isUnpinned) return facts.proc.tier === 'A';

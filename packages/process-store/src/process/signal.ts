@@ -1,7 +1,7 @@
 import { isSyscallError, pidfdSendSignal, signalNumber } from '@pilotlight/scm-rights';
 import { ForeignNamespaceError, isDiskRefusal, isStoreError, NotRunningError } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
-import { parseRecordId } from '../record/record-id.ts';
+import { parseRecordKey } from '../record/record-key.ts';
 import type { Generation } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { describeExit as describeEnd, findingOf, subjectOf } from '../supervision/record-exit.ts';
@@ -19,10 +19,9 @@ export async function signalProcess(
   generation: Generation | undefined,
   signal: string | number,
 ): Promise<void> {
+  parseRecordKey(id);
   const number = signalNumber(signal);
-  const seen = await viewRecord(root, parseRecordId(id), generation, (view) =>
-    send(view, id, number),
-  );
+  const seen = await viewRecord(root, id, generation, (view) => send(view, id, number));
   if (seen === 'sent') return;
   let exit: string | undefined;
   try {
@@ -33,7 +32,7 @@ export async function signalProcess(
     exit = describeExit(seen);
   }
   if (exit === undefined) throw await notFound(root, id);
-  throw new NotRunningError(id, signal, exit);
+  throw new NotRunningError(`send ${signal} to`, id, exit);
 }
 
 async function send(

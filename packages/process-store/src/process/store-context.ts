@@ -1,4 +1,6 @@
 import type {
+  ExecConfig,
+  ExecOptions,
   LaunchConfig,
   LaunchedProcess,
   LaunchOptions,
@@ -21,6 +23,9 @@ export type Prepared = Pick<PreparedLaunch, 'pid' | 'pidfd' | 'cgroupPaths' | 'a
 /** Makes a child that waits at its gate. */
 export type Launcher = (config: LaunchConfig, options: LaunchOptions) => Promise<Prepared>;
 
+/** Makes a child in a running container that waits at its gate. */
+export type Executor = (config: ExecConfig, options: ExecOptions) => Promise<Prepared>;
+
 /**
  * The steps of a launch, each named for what is true after it: the folder is made and locked, `spec.json` is written, the
  * child waits at its gate, its pidfd is pinned (tier A), `proc.json` is written, `released` is written, the program runs.
@@ -40,5 +45,6 @@ export interface StoreContext {
   /** What was launched by this store object and is still watched by it. */
   live: Map<string, LiveProcess>;
   launcher: Launcher | undefined;
+  executor: Executor | undefined;
   at: (step: LaunchStep) => Promise<void> | void;
 }

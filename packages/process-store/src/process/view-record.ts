@@ -10,6 +10,7 @@ import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
 import { isComplete, type RecordFacts, readFacts } from '../record/read-facts.ts';
 import { type SpecSummary, summarizeSpec, type SpecRecord } from '../record/spec-record.ts';
+import { parseRecordKey } from '../record/record-key.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
 import { type Observation, observe } from '../supervision/observe.ts';
@@ -117,8 +118,10 @@ async function recoverHeld(
 }
 
 /** The error for an id that is not there, naming those that are. */
-export async function notFound(root: StoreRoot, id: string): Promise<NotFoundError> {
-  return new NotFoundError(id, root.layout.root, await root.ids());
+export async function notFound(root: StoreRoot, key: string): Promise<NotFoundError> {
+  const { container, exec } = parseRecordKey(key);
+  const existing = exec === undefined ? await root.ids() : await root.execs(container);
+  return new NotFoundError(key, root.layout.root, existing);
 }
 
 /** Closes the pidfd of an observation, if it has one. */

@@ -8,10 +8,11 @@ import {
   NotFoundError,
 } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
-import { parseRecordId } from '../record/record-id.ts';
+import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { describeReaped, type Observation } from '../supervision/observe.ts';
+import { hasUntold } from '../supervision/tell.ts';
 import { findingOf, subjectOf, tryRecordExit } from '../supervision/record-exit.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { StoreContext } from './store-context.ts';
@@ -38,7 +39,7 @@ export async function wait(
   signal?: AbortSignal,
 ): Promise<ExitRecord> {
   const { root } = context;
-  parseRecordId(id);
+  parseRecordKey(id);
   signal?.throwIfAborted();
   const live = context.live.get(id);
   if (live !== undefined && isSameGeneration(live.generation, generation ?? live.generation)) {
@@ -60,13 +61,18 @@ export async function wait(
   }
 }
 
-/** Removes the pin of a recorded end. If that must wait, the next command that touches the record does it. */
+/** Removes the pin of a recorded end, and tells it. If that must wait, the next command that touches the record does it. */
 export async function finish(
   root: StoreRoot,
   id: string,
   generation: Generation | undefined,
 ): Promise<void> {
-  const unfinished = viewRecord(root, id, generation, ({ facts }) => facts?.pinFile === true);
+  const unfinished = viewRecord(
+    root,
+    id,
+    generation,
+    ({ facts }) => facts !== undefined && (facts.pinFile || hasUntold(facts)),
+  );
   try {
     if (!(await unfinished)) return;
     await withRecord(root, id, generation, () => undefined, { deadlineMs: UNPIN_DEADLINE_MS });

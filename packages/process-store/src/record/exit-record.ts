@@ -109,14 +109,19 @@ export function knownExit(
   return kindOf({ ...about, rawStatus: raw, code, signal, core });
 }
 
-/** The text of `exit.json`. On disk the kind is told by which of the fields are null. */
+/** The text of `exit.json`. */
 export function formatExitRecord(record: ExitRecord): string {
+  return `${JSON.stringify(exitRecordFields(record))}\n`;
+}
+
+/** A record as JSON has it, where the kind is told by which of the fields are null. */
+export function exitRecordFields(record: ExitRecord): Record<string, unknown> {
   const fields =
     record.kind === 'unknown'
       ? { rawStatus: null, code: null, signal: null, core: false, oom: null, source: 'unknown' }
       : {};
   const { kind: _kind, ...rest } = record;
-  return `${JSON.stringify({ schema: 1, ...fields, ...rest })}\n`;
+  return { schema: 1, ...fields, ...rest };
 }
 
 type Known = Omit<ExitedRecord, 'kind' | 'code' | 'signal' | 'core'> & {

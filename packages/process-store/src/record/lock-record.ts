@@ -8,13 +8,13 @@ import { recordFiles } from '../layout.ts';
 
 /** A record whose lock we hold: nobody renames or removes its folder, so its path is safe to use. */
 export class LockedRecord implements AsyncDisposable {
-  readonly id: string;
+  readonly key: string;
   readonly path: string;
   readonly directory: FileHandle;
   readonly #lock: OwnedFd;
 
-  constructor(id: string, path: string, directory: FileHandle, lock: OwnedFd) {
-    this.id = id;
+  constructor(key: string, path: string, directory: FileHandle, lock: OwnedFd) {
+    this.key = key;
     this.path = path;
     this.directory = directory;
     this.#lock = lock;
@@ -32,7 +32,7 @@ export class LockedRecord implements AsyncDisposable {
 
 /** Locks the record in the folder `path`; undefined if there is no such folder. The caller disposes it. Throws BusyError, BadRecordError. */
 export async function lockRecord(
-  id: string,
+  key: string,
   path: string,
   options: LockOptions,
 ): Promise<LockedRecord | undefined> {
@@ -41,7 +41,7 @@ export async function lockRecord(
   const lock = await takeLock(join(path, recordFiles.lock), 'exclusive', options);
   if (lock === undefined) return undefined;
   try {
-    return new LockedRecord(id, path, await openDirectory(path), lock);
+    return new LockedRecord(key, path, await openDirectory(path), lock);
   } catch (error) {
     lock.close();
     if (errnoCode(error) === 'ENOENT') return undefined;

@@ -7,6 +7,8 @@ export type Tier = 'A' | 'D';
 export interface ProcRecord {
   schema: 1;
   id: string;
+  /** Of a process executed in a container: that container's id. */
+  container?: string | undefined;
   /** In the pid namespace `namespaces.pid`. No handle: it may belong to a stranger by now. */
   pid: number;
   /** Field 22 of /proc/pid/stat, in clock ticks since boot. */
@@ -34,6 +36,7 @@ const digits = z
 export const procRecordSchema: z.ZodType<ProcRecord> = z.object({
   schema: z.literal(1),
   id: z.string().min(1),
+  container: z.string().min(1).optional(),
   pid: z.int().min(1).max(4_194_304),
   startTicks: digits,
   bootId: z.string().min(1),

@@ -16,7 +16,10 @@ import type { LockedRecord } from './lock-record.ts';
 export async function removeRecord(layout: StoreLayout, record: LockedRecord): Promise<void> {
   // A mounted file cannot be removed, and a mount that moved away would be lost to us.
   dropMountedPin(record.pinPath);
-  const gone = join(layout.gone, `${record.id.slice(0, 200)}.${randomBytes(6).toString('hex')}`);
+  const gone = join(
+    layout.gone,
+    `${record.key.replace('/', ':').slice(0, 200)}.${randomBytes(6).toString('hex')}`,
+  );
   await mkdir(layout.gone, { mode: 0o700 }).catch(ignoreExisting);
   await rename(record.path, gone);
   // Somebody who records the same exit may be adding a file just now.

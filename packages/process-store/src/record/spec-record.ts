@@ -4,17 +4,20 @@ import { z } from 'zod';
 export interface SpecRecord {
   schema: 1;
   id: string;
+  /** Of a process executed in a container: that container's id. */
+  container?: string | undefined;
   /** Absolute directory. */
   bundle: string;
   /** RFC 3339, UTC. */
   createdAt: string;
-  /** The OCI specification as launched; 64-bit numbers are exact. */
+  /** The OCI specification as launched; 64-bit numbers are exact. Of an executed process, its `process` alone. */
   spec: Record<string, unknown>;
 }
 
 export const specRecordSchema: z.ZodType<SpecRecord> = z.object({
   schema: z.literal(1),
   id: z.string().min(1),
+  container: z.string().min(1).optional(),
   bundle: z.string().startsWith('/'),
   createdAt: z.iso.datetime(),
   spec: z.record(z.string(), z.unknown()),

@@ -24,6 +24,7 @@ import { type StoreLayout, storeLayout } from '../layout.ts';
 import { type MetaRecord, metaRecordSchema, type ProbeRecord } from '../record/meta-record.ts';
 import { readRecord } from '../record/parse-record.ts';
 import type { Tier } from '../record/proc-record.ts';
+import { formatRecordKey } from '../record/record-key.ts';
 import { here } from '../supervision/here.ts';
 import { cannot, checkRoot, makeRoot } from './check-root.ts';
 
@@ -87,6 +88,20 @@ export class StoreRoot {
     return this.#guard('lock', () => takeLock(this.layout.lock, 'shared', options));
   }
 
+  /** A lock that keeps the root from being tidied away, and hinders nothing else; the caller closes it. Throws RootError, BusyError. */
+  async enterToWatch(signal?: AbortSignal): Promise<OwnedFd> {
+    const options = { deadlineMs: LOCK_DEADLINE_MS, signal };
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      await this.create();
+      const held = await takeLock(this.layout.watchers, 'shared', options);
+      if (held === undefined) continue;
+      // Else it was tidied away after it was made and before it was ours.
+      if (await this.#isFurnished()) return held;
+      held.close();
+    }
+    throw this.#vanishing();
+  }
+
   /** As {@link enter}, in a root that exists and, in tier A, takes pins. Throws RootError, BusyError. */
   async enterToLaunch(signal?: AbortSignal): Promise<{ lock: OwnedFd; tier: Tier }> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -127,6 +142,28 @@ export class StoreRoot {
     });
   }
 
+  /** The keys of what was executed in a container, sorted; none if nothing was. */
+  async execs(container: string): Promise<string[]> {
+    return this.#guard('read', async () => {
+      try {
+        const ids = await readdir(this.layout.execs(container));
+        return ids.toSorted().map((exec) => formatRecordKey({ container, exec }));
+      } catch (error) {
+        if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR') return [];
+        throw error;
+      }
+    });
+  }
+
+  /** The keys of all records, each container before what was executed in it. */
+  async keys(): Promise<string[]> {
+    const keys: string[] = [];
+    for (const id of await this.ids()) {
+      keys.push(id, ...(await this.execs(id)));
+    }
+    return keys;
+  }
+
   /**
    * Removes what the store made for itself, if it has no records: its files, its mount, and the root directory if it was
    * made by a store. Leaves everything to the next who tidies if others are at work.
@@ -150,6 +187,8 @@ export class StoreRoot {
     if (lock === undefined) return true;
     let meta: MetaRecord | undefined | 'unreadable';
     try {
+      using unwatched = await this.#lockOutWatchers();
+      if (unwatched === undefined) return true;
       meta = await this.#readMeta().catch(leaveUnreadable);
       if (meta === 'unreadable') return true;
       // The mount can only be undone where it was made.
@@ -160,6 +199,18 @@ export class StoreRoot {
       lock.close();
     }
     return this.#removeRoot(meta);
+  }
+
+  /** Undefined if somebody watches events, and will tidy when done. */
+  async #lockOutWatchers(): Promise<Disposable | undefined> {
+    try {
+      return await takeLock(this.layout.watchers, 'exclusive', { deadlineMs: 0 });
+    } catch (error) {
+      if (error instanceof BusyError) return undefined;
+      // On a full disk the file cannot be made, and those who watch would have made it.
+      if (isDiskRefusal(error)) return { [Symbol.dispose]() {} };
+      throw error;
+    }
   }
 
   async #isFurnished(): Promise<boolean> {
@@ -190,7 +241,7 @@ export class StoreRoot {
 
   /** False if there are records after all. */
   async #unfurnish(): Promise<boolean> {
-    const { root, records, gone, meta, lock } = this.layout;
+    const { root, records, gone, events, watchers, meta, lock } = this.layout;
     try {
       await rmdir(records);
     } catch (error) {
@@ -198,9 +249,11 @@ export class StoreRoot {
       if (errnoCode(error) !== 'ENOENT') throw error;
     }
     await rm(gone, { recursive: true, force: true });
+    await rm(events, { recursive: true, force: true });
     const temporaries = (await readdir(root)).filter((name) => name.startsWith('.meta.json.'));
     for (const name of temporaries) await rm(join(root, name), { force: true });
     await rm(meta, { force: true });
+    await rm(watchers, { force: true });
     // Last: from now on the lock guards nothing, and whoever waits for it starts anew.
     await unlink(lock);
     return true;

@@ -1,8 +1,11 @@
+import { type FileHandle, readdir } from 'node:fs/promises';
 import { pinPidfd } from '@pilotlight/scm-rights';
 import { sweepTemporaries } from '../disk/sweep-temporaries.ts';
-import type { StoreLayout } from '../layout.ts';
+import { inside } from '../disk/temporary-file.ts';
+import { errnoCode, StoreError } from '../errors.ts';
+import { recordFiles, type StoreLayout } from '../layout.ts';
 import { dropPin } from '../record/drop-pin.ts';
-import type { LockedRecord } from '../record/lock-record.ts';
+import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { plannedCgroups, removeCgroups } from '../process/cgroups.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
 import { requireUnfinished } from '../record/require-recorded.ts';
@@ -10,6 +13,10 @@ import { removeRecord } from '../record/remove-record.ts';
 import type { Here } from './here.ts';
 import { type Observation, observe } from './observe.ts';
 import { findingOf, subjectOf, tryRecordExit } from './record-exit.ts';
+import { tell } from './tell.ts';
+
+/** What is executed in a container is launched in milliseconds; a launch that hangs does not hold up the rest. */
+const EXEC_DEADLINE_MS = 1000;
 
 /** A record after recovery, with what the kernel said if it has no exit; the caller closes a pidfd in there. */
 export interface Recovered {
@@ -32,10 +39,14 @@ export async function recover(
   const facts = await readFacts(record.directory, record.path);
   await sweepTemporaries(record.directory);
   // 1. The exit is recorded: the pin has done its duty.
-  if (facts.exit !== undefined) {
+  if (facts.exit !== undefined && facts.proc !== undefined) {
+    const { proc } = facts;
     if (facts.pinFile) dropPin(record.pinPath);
+    await finishExecs(layout, record, where);
+    await tell(layout, record, { ...facts, proc });
     return { facts, seen: undefined };
   }
+  if (facts.exit !== undefined) return { facts, seen: undefined };
   // 2. No process was recorded, so none was released: its gate has closed with the launcher, and it leaves by itself.
   if (facts.proc === undefined) {
     requireUnfinished(record.path, facts);
@@ -47,7 +58,7 @@ export async function recover(
   // 3. The kernel knows.
   const seen = observe(proc, record.pinPath, where);
   try {
-    return await settle(record, { ...facts, proc }, seen, where);
+    return await settle(layout, record, { ...facts, proc }, seen, where);
   } catch (error) {
     if ('pidfd' in seen) seen.pidfd.close();
     throw error;
@@ -55,6 +66,7 @@ export async function recover(
 }
 
 async function settle(
+  layout: StoreLayout,
   record: LockedRecord,
   facts: RecordFacts & { proc: NonNullable<RecordFacts['proc']> },
   seen: Observation,
@@ -69,7 +81,10 @@ async function settle(
         findingOf(seen),
       );
       // Never before the exit is on disk.
-      if (recorded && facts.pinFile) dropPin(record.pinPath);
+      if (!recorded) return { facts: { ...facts, exit }, seen: undefined };
+      if (facts.pinFile) dropPin(record.pinPath);
+      await finishExecs(layout, record, where);
+      await tell(layout, record, { ...facts, exit });
       return { facts: { ...facts, exit }, seen: undefined };
     }
     case 'alive':
@@ -77,9 +92,44 @@ async function settle(
       const mayPin = facts.proc.tier === 'A' && facts.proc.namespaces.mnt === where.namespaces.mnt;
       // Somebody unmounted the pin: hold the status again while there is still time.
       if (seen.via === 'pid' && mayPin) pinPidfd(seen.pidfd, record.pinPath);
+      await tell(layout, record, facts);
       return { facts, seen };
     }
     case 'hidden':
       return { facts, seen };
+  }
+}
+
+/**
+ * Records and tells the ends of what was executed in a container before the container's own is told. What shares its pid
+ * namespace has ended and was reaped before it; anything else may live on, and then its end is told after.
+ */
+async function finishExecs(
+  layout: StoreLayout,
+  { key, directory }: LockedRecord,
+  where: Here,
+): Promise<void> {
+  for (const exec of await listExecs(directory)) {
+    const execKey = `${key}/${exec}`;
+    const path = layout.record(execKey);
+    try {
+      await using record = await lockRecord(execKey, path, { deadlineMs: EXEC_DEADLINE_MS });
+      if (record === undefined) continue;
+      const recovered = await recover(layout, record, where);
+      if (recovered?.seen !== undefined && 'pidfd' in recovered.seen) recovered.seen.pidfd.close();
+    } catch (error) {
+      // Damaged, or in use: that is told when that record itself is looked at.
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+}
+
+/** The ids of what was executed in the container of this folder. */
+async function listExecs(directory: FileHandle): Promise<string[]> {
+  try {
+    return await readdir(inside(directory, recordFiles.execs));
+  } catch (error) {
+    if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR') return [];
+    throw error;
   }
 }

@@ -18,6 +18,7 @@ import { Scratch } from '../scratch.ts';
 import {
   codeOf,
   failureOf,
+  filesOf,
   isRunning,
   Leaks,
   open,
@@ -59,7 +60,7 @@ test.each(names.flatMap((name) => damages.map((one) => ({ name, ...one }))))(
       await (await store.launch({ ...short, id: 'bad' })).wait();
       await (await store.launch({ ...short, id: 'good' })).wait();
       damage(join(scratch.root, 'p', 'bad', name));
-      const before = scratch.files();
+      const before = filesOf(scratch, 'bad');
       const { processes, problems } = await store.list();
       expect(processes).toMatchObject([{ id: 'good', exit: { code: 7 } }]);
       expect(problems).toMatchObject([{ id: 'bad', problem: { code: 'ERR_STORE_BAD_RECORD' } }]);
@@ -73,7 +74,7 @@ test.each(names.flatMap((name) => damages.map((one) => ({ name, ...one }))))(
       ]) {
         expect(await codeOf(attempt())).toBe('ERR_STORE_BAD_RECORD');
       }
-      expect(scratch.files()).toEqual(before);
+      expect(filesOf(scratch, 'bad')).toEqual(before);
       await store.delete('bad', { force: true });
       expect(existsSync(join(scratch.root, 'p', 'bad'))).toBe(false);
       await store.delete('good');

@@ -76,6 +76,11 @@ export function forge(root: string, id: string, name: string, change: object): v
   writeFileSync(path, JSON.stringify({ ...record, ...change }));
 }
 
+/** What is in the folder of a record. */
+export function filesOf(scratch: Scratch, id: string): string[] {
+  return scratch.files().filter((name) => name.startsWith(`root/p/${id}/`));
+}
+
 /** Whether a process of that pid exists and is no zombie. */
 export function isRunning(pid: number): boolean {
   try {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Scratch } from '../scratch.ts';
-import { codeOf, failureOf, forge, open, short, tierD } from './hostile.ts';
+import { codeOf, failureOf, filesOf, forge, open, short, tierD } from './hostile.ts';
 
 test.each(['spec.json', 'proc.json', 'exit.json'])(
   'a %s of a newer schema is refused by name, skipped by list, and never deleted or rewritten',
@@ -14,7 +14,7 @@ test.each(['spec.json', 'proc.json', 'exit.json'])(
     forge(scratch.root, 'newer', name, { schema: 2, invented: 'later' });
     const path = join(scratch.root, 'p', 'newer', name);
     const before = readFileSync(path, 'utf8');
-    const files = scratch.files();
+    const files = filesOf(scratch, 'newer');
 
     const { processes, problems } = await store.list();
     expect(processes).toMatchObject([{ id: 'good', exit: { code: 7 } }]);
@@ -33,7 +33,7 @@ test.each(['spec.json', 'proc.json', 'exit.json'])(
       expect(await codeOf(attempt())).toBe('ERR_STORE_NEWER_SCHEMA');
     }
     expect(readFileSync(path, 'utf8')).toBe(before);
-    expect(scratch.files()).toEqual(files);
+    expect(filesOf(scratch, 'newer')).toEqual(files);
 
     forge(scratch.root, 'newer', name, { schema: 1 });
     await store.delete('newer');

@@ -17,7 +17,7 @@ test.skipIf(!isRoot).each(tiers)(
       await (await store.launch({ ...untilShort(), id: 'ended' })).wait();
       const alive = await store.launch({ ...untilLine, id: 'alive' });
       const ending = await store.launch({ ...untilLine, id: 'ending' });
-      disk.remount('ro');
+      await disk.remount('ro');
 
       expect(await summary(other)).toEqual({
         alive: 'running',
@@ -55,7 +55,7 @@ test.skipIf(!isRoot).each(tiers)(
       }
       expect(await summary(other)).toMatchObject({ alive: 'running', ended: 'stopped' });
 
-      disk.remount('rw');
+      await disk.remount('rw');
       expect(await other.wait('ending')).toMatchObject({ code: 7 });
       const file = join(disk.root, 'p', 'ending', 'exit.json');
       expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ code: 7 });
@@ -74,7 +74,7 @@ test.skipIf(!isRoot)(
   async () => {
     using disk = new SmallDisk();
     const leaks = await Leaks.watch();
-    disk.remount('ro');
+    await disk.remount('ro');
     expect(await codeOf(open(disk.root))).toBe('ERR_STORE_DISK');
     {
       await using store = await open(disk.root, { create: false });
@@ -82,7 +82,7 @@ test.skipIf(!isRoot)(
       expect(await codeOf(store.load('one'))).toBe('ERR_STORE_NOT_FOUND');
       expect(await codeOf(store.launch({ ...short, id: 'one' }))).toBe('ERR_STORE_DISK');
     }
-    disk.remount('rw');
+    await disk.remount('rw');
     expect(disk.files()).toEqual([]);
     expect(leaks.found()).toEqual([]);
   },

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import { Scratch } from '../scratch.ts';
 import { run } from './hostile.ts';
 
@@ -76,12 +77,9 @@ export class SmallDisk implements Disposable {
       .filter((name) => name.startsWith('disk/') && !name.startsWith('disk/ballast'));
   }
 
-  /** Makes every mount of it read-only, or writable again. */
-  remount(mode: 'ro' | 'rw'): void {
-    for (const point of [...this.mounts().filter((path) => !path.endsWith('/pin')), this.path]) {
-      run('mount', '-o', `remount,bind,${mode}`, point);
-    }
-    run('mount', '-o', `remount,${mode}`, this.path);
+  /** Makes it read-only, or writable again, as soon as nobody writes. */
+  async remount(mode: 'ro' | 'rw'): Promise<void> {
+    await vi.waitFor(() => run('mount', '-o', `remount,${mode}`, this.path), { timeout: 30_000 });
   }
 
   [Symbol.dispose](): void {

@@ -98,6 +98,9 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const LOCK_UN = 8;
 
+// renameat2(2)
+export const RENAME_EXCHANGE = 2;
+
 // open_tree(2), move_mount(2), mount_setattr(2), umount2(2), statfs(2)
 export const OPEN_TREE_CLONE = 0x1;
 export const OPEN_TREE_CLOEXEC: number = O_CLOEXEC;

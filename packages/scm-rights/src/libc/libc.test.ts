@@ -26,6 +26,7 @@ describe('cString', () => {
     ['open_tree', () => libc.openTree(libc.AT_FDCWD, 'a\0b', 0)],
     ['move_mount', () => libc.moveMount(libc.AT_FDCWD, '/', libc.AT_FDCWD, 'a\0b', 0)],
     ['mount_setattr', () => libc.mountSetattr(libc.AT_FDCWD, 'a\0b', 0, {})],
+    ['renameat2', () => libc.renameat2('/', 'a\0b', 0)],
     ['memfd_create', () => libc.memfdCreate('a\0b')],
   ])('%s refuses a NUL byte', (_name, call) => {
     expect(call).toThrow(expect.objectContaining({ code: 'ERR_SCM_INVALID_STRING' }));

@@ -98,7 +98,7 @@ describe('ForwardedSignals', () => {
     using signals = new ForwardedSignals(host);
     signals.deliverTo({
       async signal(signal) {
-        throw new NotRunningError('x', signal, 'it exited');
+        throw new NotRunningError(`send ${signal} to`, 'x', 'it exited');
       },
     });
     send('SIGTERM');
