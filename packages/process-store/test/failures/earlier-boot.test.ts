@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { isRoot } from '../is-root.ts';
 import { Scratch } from '../scratch.ts';
 import {
+  cgroupMount,
   codeOf,
   forge,
   isRunning,
@@ -29,12 +30,6 @@ function ageRoot(root: string, ...ids: string[]): void {
   const text = readFileSync(path, 'utf8');
   const { bootId } = JSON.parse(text) as { bootId: string };
   writeFileSync(path, text.replaceAll(bootId, earlier));
-}
-
-/** Version 2, or one hierarchy of version 1. */
-function cgroupMount(): string {
-  const mounts = ['/sys/fs/cgroup', '/sys/fs/cgroup/pids', '/sys/fs/cgroup/unified'];
-  return mounts.find((path) => existsSync(join(path, 'cgroup.procs')))!;
 }
 
 test.each(tiers)(

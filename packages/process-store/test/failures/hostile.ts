@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hostRootSpec } from '@pilotlight/init';
@@ -89,6 +89,12 @@ export function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Version 2, or one hierarchy of version 1. */
+export function cgroupMount(): string {
+  const mounts = ['/sys/fs/cgroup', '/sys/fs/cgroup/pids', '/sys/fs/cgroup/unified'];
+  return mounts.find((path) => existsSync(join(path, 'cgroup.procs')))!;
 }
 
 /** Runs a program and requires that it succeeds. */
