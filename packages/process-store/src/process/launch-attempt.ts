@@ -3,7 +3,14 @@ import { type JsonValue, stringifyExactJson } from '@pilotlight/sync';
 import { markOnce } from '../disk/mark-once.ts';
 import { openDirectory } from '../disk/open-directory.ts';
 import { writeOnce } from '../disk/write-once.ts';
-import { CleanupError, DiskError, isDiskRefusal, StoreError } from '../errors.ts';
+import {
+  CleanupError,
+  DiskError,
+  errnoCode,
+  isDiskRefusal,
+  RootError,
+  StoreError,
+} from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { formatProcRecord, type ProcRecord, type Tier } from '../record/proc-record.ts';
@@ -153,8 +160,19 @@ class LaunchAttempt {
     for (const attempt of attempts) {
       await attempt().catch((failure: unknown) => failures.push(failure));
     }
-    if (failures.length === 0) return error;
-    return new CleanupError(`launch ${this.#record.key}`, error, failures);
+    const first = (await this.#wasRemoved(error)) ?? error;
+    if (failures.length === 0) return first;
+    return new CleanupError(`launch ${this.#record.key}`, first, failures);
+  }
+
+  /** Somebody removed the folder under the launch: the bare ENOENT of a path in it would tell nobody that. */
+  async #wasRemoved(error: unknown): Promise<RootError | undefined> {
+    const { key, path, directory } = this.#record;
+    if (errnoCode(error) !== 'ENOENT' || (await directory.stat()).nlink > 0) return undefined;
+    return new RootError(path, `launch ${key}: its record ${path} was removed meanwhile`, {
+      hint: 'Look for what deletes files of the store; nothing of the launch is left.',
+      cause: error,
+    });
   }
 
   async #prepare(prepare: Prepare): Promise<Prepared> {

@@ -20,8 +20,14 @@ export async function removeRecord(layout: StoreLayout, record: LockedRecord): P
     layout.gone,
     `${record.key.replace('/', ':').slice(0, 200)}.${randomBytes(6).toString('hex')}`,
   );
-  await mkdir(layout.gone, { mode: 0o700 }).catch(ignoreExisting);
-  await rename(record.path, gone);
+  try {
+    await mkdir(layout.gone, { mode: 0o700 }).catch(ignoreExisting);
+    await rename(record.path, gone);
+  } catch (error) {
+    // Somebody removed the record, or the whole root, by hand.
+    if (errnoCode(error) === 'ENOENT') return;
+    throw error;
+  }
   // Somebody who records the same exit may be adding a file just now.
   await rm(gone, { recursive: true, force: true, maxRetries: 3 });
 }
