@@ -204,6 +204,7 @@ export class ProcessStore implements AsyncDisposable {
       pinFile: proc.tier === 'A',
       told: { start: false, exit: false },
       empty: false,
+      strangers: [],
       // It was accepted as a specification, so it has a summary.
       summary: summarizeSpec(spec.spec)!,
     };

@@ -27,8 +27,8 @@ export interface LaunchRequest
  * Launches and records, in the one order that loses nothing: no program runs that is not recorded and, in tier A, pinned;
  * whatever of us dies in between.
  *
- * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, BusyError, and the errors of
- * `prepareLaunch`.
+ * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, DiskError, BusyError, and the
+ * errors of `prepareLaunch`.
  */
 export async function launch(
   context: StoreContext,
