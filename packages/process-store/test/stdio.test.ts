@@ -5,7 +5,6 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  readSync,
   statSync,
   symlinkSync,
   writeFileSync,
