@@ -366,6 +366,30 @@ export class ControlFifoError extends StoreError {
   }
 }
 
+/** Thrown when a stored stream cannot be opened as what it is stored as, or the streams do not go together. */
+export class StdioError extends StoreError {
+  override readonly name: string = 'StdioError';
+  /** What should have been opened. */
+  readonly path: string;
+  constructor(path: string, reason: string, options: StoreErrorOptions) {
+    super('ERR_STORE_STDIO', `open ${path} as a standard stream: ${reason}`, options);
+    this.path = path;
+  }
+}
+
+/** Thrown when nobody came to the other side of a fifo in time. Nothing of it is open then. */
+export class FifoTimeoutError extends StoreError {
+  override readonly name: string = 'FifoTimeoutError';
+  readonly path: string;
+  constructor(path: string, missing: 'reader' | 'writer', timeoutMs: number) {
+    const why = `no ${missing} came within ${timeoutMs} ms`;
+    super('ERR_STORE_FIFO_TIMEOUT', `open fifo ${path} as a standard stream: ${why}`, {
+      hint: `Open the fifo as its ${missing} before or while the process is launched.`,
+    });
+    this.path = path;
+  }
+}
+
 /** Thrown when a handle is used that was closed, or waits that were pending then. The process goes on. */
 export class ProcessClosedError extends StoreError {
   override readonly name: string = 'ProcessClosedError';
@@ -391,6 +415,47 @@ export class UnprovenProcessError extends StoreError {
       },
     );
     this.id = id;
+  }
+}
+
+/** Thrown when a log driver, or an option of one, is none that is known or has a value that it cannot have. */
+export class LogOptionError extends StoreError {
+  override readonly name: string = 'LogOptionError';
+  /** The option, or `driver`. */
+  readonly option: string;
+  constructor(option: string, message: string, hint: string) {
+    super('ERR_STORE_LOG_OPTION', message, { hint });
+    this.option = option;
+  }
+}
+
+/** Thrown, or given as a warning, when a log could not be opened, read, written or rotated. */
+export class LogError extends StoreError {
+  override readonly name: string = 'LogError';
+  readonly path: string;
+  constructor(path: string, action: string, reason: string, options: StoreErrorOptions) {
+    super('ERR_STORE_LOG', `${action} log ${path}: ${reason}`, options);
+    this.path = path;
+  }
+}
+
+/** A warning, never thrown: output of a program could not be written to its log and is lost. The program goes on. */
+export class LogDroppedError extends StoreError {
+  override readonly name: string = 'LogDroppedError';
+  readonly path: string;
+  /** How many bytes of lines were lost since writing last succeeded. */
+  readonly droppedBytes: number;
+  constructor(path: string, droppedBytes: number, cause: unknown) {
+    super(
+      'ERR_STORE_LOG_DROPPED',
+      `write log ${path}: ${droppedBytes} bytes were lost: ${messageOf(cause)}`,
+      {
+        hint: 'Make space where the log is, or give it a smaller max-size; the program goes on meanwhile.',
+        cause,
+      },
+    );
+    this.path = path;
+    this.droppedBytes = droppedBytes;
   }
 }
 
