@@ -103,7 +103,7 @@ class Reading {
         if (this.#options.format === 'raw') yield* this.#current!.takeRest();
         return;
       }
-      await this.#changes!.wait();
+      await this.#changes.wait();
     }
   }
 
