@@ -1,11 +1,14 @@
 export {
   BadRecordError,
   BusyError,
+  CannotTravelError,
   CleanupError,
   ForeignNamespaceError,
+  HeldBackError,
   IdInUseError,
   InvalidIdError,
   isStoreError,
+  MonitorError,
   NotFoundError,
   NotRunningError,
   NotStoppedError,
@@ -13,6 +16,7 @@ export {
   RuncStateError,
   StillAliveError,
   StoreError,
+  TierError,
 } from './errors.ts';
 export type { DeleteOptions } from './process/delete.ts';
 export type { LaunchRequest } from './process/launch.ts';
@@ -29,7 +33,11 @@ export type {
 export type { Tier } from './record/proc-record.ts';
 export { generateRecordId, parseRecordId } from './record/record-id.ts';
 export type { SpecSummary } from './record/spec-record.ts';
+export type { AttendedRecord, MonitorDuty } from './monitor/duty.ts';
+export type { MonitorInfo } from './monitor/wire/client-protocol.ts';
+export type { StoreInfo } from './process/store-info.ts';
 export type { Probe } from './root/store-root.ts';
+export { tierFacts, type TierFacts } from './root/tier.ts';
 export {
   listRuncStates,
   readRuncState,

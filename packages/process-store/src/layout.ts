@@ -11,6 +11,14 @@ export interface StoreLayout {
   records: string;
   /** Folders on their way out. */
   gone: string;
+  /** flock held by the monitor for as long as it lives. */
+  monitorLock: string;
+  /** Who the monitor is; for people, the lock is what counts. */
+  monitorInfo: string;
+  /** Where the monitor listens. */
+  monitorSocket: string;
+  /** flock held by the keeper for as long as it lives. */
+  keeperLock: string;
   record: (id: string) => string;
 }
 
@@ -39,6 +47,10 @@ export function storeLayout(root: string): StoreLayout {
     lock: join(root, 'lock'),
     records,
     gone: join(root, 'gone'),
+    monitorLock: join(root, 'monitor.lock'),
+    monitorInfo: join(root, 'monitor.json'),
+    monitorSocket: join(root, 'monitor.sock'),
+    keeperLock: join(root, 'keeper.lock'),
     record: (id) => join(records, id),
   };
 }

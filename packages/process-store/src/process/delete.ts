@@ -8,6 +8,7 @@ import { here } from '../supervision/here.ts';
 import type { Observation } from '../supervision/observe.ts';
 import { killCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
 import type { StoreContext } from './store-context.ts';
+import type { StoreRoot } from '../root/store-root.ts';
 import { runPoststop } from './poststop.ts';
 import { type LockedView, viewRecord, withRecord } from './view-record.ts';
 import { awaitEnd, record as recordEnd } from './wait.ts';
@@ -48,7 +49,7 @@ export async function deleteProcess(
         const state = deriveState(facts, seen?.kind);
         if (!force)
           throw new NotStoppedError(id, state, `its process ${facts.proc.pid} is ${state}`);
-        await kill({ record, facts, seen }, id, deadlineMs, signal);
+        await kill(root, { record, facts, seen }, id, deadlineMs, signal);
       }
       // Its parent, if that is us, lets go of the folder and of the cgroup.
       const own = live.get(id);
@@ -68,6 +69,7 @@ export async function deleteProcess(
 
 /** Kills, waits and records, in this order; the status is on disk before anything is removed. */
 async function kill(
+  root: StoreRoot,
   { record, facts, seen }: LockedView,
   id: string,
   deadlineMs: number,
@@ -82,7 +84,7 @@ async function kill(
     const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     const end = await awaitEnd(seen, both);
     if (end.kind === 'hidden') throw new ForeignNamespaceError('delete', id);
-    await recordEnd(record.directory, facts, end);
+    await recordEnd(root.layout, record.directory, facts, end);
   } catch (error) {
     signal?.throwIfAborted();
     if (deadline.aborted) throw new StillAliveError(id, facts.proc.pid, deadlineMs);

@@ -15,6 +15,8 @@ import { here } from '../supervision/here.ts';
 import { readStartTicks } from '../supervision/start-ticks.ts';
 import { removeCgroups } from './cgroups.ts';
 import { ExitWriter } from './exit-writer.ts';
+import { adoptPidfd } from './adopt-pidfd.ts';
+import { launchAtMonitor } from './launch-at-monitor.ts';
 import { LiveProcess } from './live-process.ts';
 import { reserveRecord } from './reserve-record.ts';
 import type { Prepared, StoreContext } from './store-context.ts';
@@ -49,11 +51,11 @@ export interface LaunchedRecord {
 }
 
 /**
- * Launches and records, in the one order that loses nothing: no program runs that is not recorded and, in tier A, pinned;
- * whatever of us dies in between.
+ * Launches and records, in the one order that loses nothing: no program runs that is not recorded and, in tier A, pinned,
+ * in tier B, held by monitor and keeper; whatever of us dies in between. In tier C the monitor does it.
  *
- * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, BusyError, and the errors of
- * `prepareLaunch`.
+ * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, TierError, BusyError, MonitorError,
+ * CannotTravelError, and the errors of `prepareLaunch`.
  */
 export async function launch(
   context: StoreContext,
@@ -70,6 +72,12 @@ export async function launch(
     createdAt: new Date().toISOString(),
     spec: validateSpec(request.spec),
   };
+  const { monitor } = context;
+  if (monitor !== undefined && (await context.root.tier()) === 'C') {
+    const launched = await launchAtMonitor({ ...context, monitor }, { ...request, id }, spec);
+    context.live.set(id, launched.live);
+    return launched;
+  }
   const launcher = context.launcher ?? prepareLaunch;
   const { lock, tier } = await context.root.enterToLaunch(signal);
   using _rootLock = lock;
@@ -123,6 +131,9 @@ class LaunchAttempt {
     if (this.#tier === 'A') {
       pinPidfd(prepared.pidfd, pinPath);
       await at('pinned');
+    } else if (this.#tier === 'B') {
+      await adoptPidfd(this.#context, this.#record.id, prepared.pidfd, signal);
+      await at('pinned');
     }
     const proc = this.#describe(prepared);
     await writeOnce(directory, recordFiles.proc, formatProcRecord(proc));
@@ -163,7 +174,10 @@ class LaunchAttempt {
   ): Promise<Prepared> {
     const { id, spec, bundle } = this.#spec;
     // With a folder of its own, which stays open when the locks are released.
-    const writer = new ExitWriter(id, await openDirectory(this.#record.path));
+    const writer = new ExitWriter(id, await openDirectory(this.#record.path), {
+      // The pin has it as long as it takes; nothing else has.
+      retries: this.#tier !== 'A',
+    });
     this.#writer = writer;
     this.#prepared = await launcher(
       { id, spec: spec as unknown as OciSpec, bundle },

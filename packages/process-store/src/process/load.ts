@@ -1,4 +1,4 @@
-import { BusyError, errnoCode, NotFoundError, RootError } from '../errors.ts';
+import { BusyError, errnoCode, HeldBackError, NotFoundError, RootError } from '../errors.ts';
 import { deriveState, type ProcessState } from '../record/derive-state.ts';
 import { parseRecordId } from '../record/record-id.ts';
 import type { StoreRoot } from '../root/store-root.ts';
@@ -79,7 +79,8 @@ async function loadUnless(
     );
   } catch (error) {
     // Busy: whoever holds the lock finishes it. Not ours to write: then somebody else has to.
-    if (error instanceof BusyError && deadlineMs !== undefined) return view.loaded;
+    const isBusy = error instanceof BusyError || error instanceof HeldBackError;
+    if (isBusy && deadlineMs !== undefined) return view.loaded;
     if (view.loaded !== undefined && isRefusal(error)) return view.loaded;
     throw error;
   }

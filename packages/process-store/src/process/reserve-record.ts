@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { BusyError, errnoCode, IdInUseError } from '../errors.ts';
+import { BusyError, errnoCode, IdInUseError, isStoreError } from '../errors.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { readFacts } from '../record/read-facts.ts';
 import type { StoreRoot } from '../root/store-root.ts';
@@ -67,6 +67,8 @@ async function dropAbandoned(root: StoreRoot, id: string, path: string): Promise
   } catch (error) {
     // A launch, or a removal, is under way there.
     if (error instanceof BusyError) return false;
+    // It has run, so it keeps its id.
+    if (isStoreError(error, 'ERR_STORE_HELD_BACK')) return false;
     throw error;
   }
 }

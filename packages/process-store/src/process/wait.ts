@@ -1,10 +1,22 @@
 import type { FileHandle } from 'node:fs/promises';
-import { BusyError, ForeignNamespaceError, isStoreError, NotFoundError } from '../errors.ts';
-import type { ExitRecord } from '../record/exit-record.ts';
+import {
+  BusyError,
+  ForeignNamespaceError,
+  HeldBackError,
+  isStoreError,
+  NotFoundError,
+} from '../errors.ts';
+import { inside } from '../disk/write-once.ts';
+import { recordFiles } from '../layout.ts';
+import { type ExitRecord, exitRecordSchema } from '../record/exit-record.ts';
+import { readRecord } from '../record/parse-record.ts';
 import { parseRecordId } from '../record/record-id.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
+import type { StoreLayout } from '../layout.ts';
+import { isHeldBack } from '../supervision/hold-back.ts';
 import { describeReaped, type Observation } from '../supervision/observe.ts';
+import { settleHeldBack } from '../supervision/settle-held-back.ts';
 import { recordExit } from '../supervision/record-exit.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { StoreContext } from './store-context.ts';
@@ -21,7 +33,7 @@ const UNPIN_DEADLINE_MS = 2000;
 /**
  * Waits for the end of a process, whoever launched it, and returns its exit record, which is on disk then.
  *
- * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError.
+ * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError, HeldBackError.
  */
 export async function wait(
   context: StoreContext,
@@ -39,7 +51,9 @@ export async function wait(
     if (live.exit !== undefined) return live.exit;
   }
   for (;;) {
-    const exit = await viewRecord(root, id, generation, (view) => awaitExit(view, id, signal));
+    const look = () =>
+      viewRecord(root, id, generation, (view) => awaitExit(root.layout, view, id, signal));
+    const exit = await settleHeldBack(root.layout, id, look, { signal });
     if (exit !== undefined) {
       await finish(root, id, generation);
       return exit;
@@ -69,6 +83,7 @@ export async function finish(
 }
 
 async function awaitExit(
+  layout: StoreLayout,
   { directory, facts, seen }: RecordView,
   id: string,
   signal: AbortSignal | undefined,
@@ -78,7 +93,7 @@ async function awaitExit(
   if (seen === undefined) return undefined;
   const end = await awaitEnd(seen, signal);
   if (end.kind === 'hidden') throw new ForeignNamespaceError('wait for', id);
-  return record(directory, facts, end);
+  return record(layout, directory, facts, end);
 }
 
 type End = Extract<Observation, { kind: 'ended' | 'lost' | 'hidden' }>;
@@ -92,19 +107,30 @@ export async function awaitEnd(seen: Observation, signal?: AbortSignal): Promise
 
 /**
  * Records an end that was just seen. If the parent was ours and alive it has done so: it records before it reaps, and
- * nobody but the parent lets us see the end.
+ * nobody but the parent lets us see the end. Throws HeldBackError.
  */
 export async function record(
+  layout: StoreLayout,
   directory: FileHandle,
   facts: ProcessFacts,
   end: Extract<End, { kind: 'ended' | 'lost' }>,
 ): Promise<ExitRecord> {
+  if (end.kind === 'lost' && isHeldBack(layout, facts.proc, end)) {
+    const exit = await readExit(directory);
+    if (exit === undefined) throw new HeldBackError(facts.proc.id);
+    return exit;
+  }
   const subject = { ...facts.proc, released: facts.released };
   return recordExit(
     directory,
     subject,
     end.kind === 'lost' ? { reason: end.reason } : { status: end.status, source: end.source },
   );
+}
+
+/** The record that the parent wrote before it let the end be seen. */
+async function readExit(directory: FileHandle): Promise<ExitRecord | undefined> {
+  return readRecord(inside(directory, recordFiles.exit), exitRecordSchema);
 }
 
 async function unlessAborted(

@@ -1,13 +1,15 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
-import { pinPidfd, unpin } from '@pilotlight/scm-rights';
+import { type OwnedFd, pinPidfd, unpin } from '@pilotlight/scm-rights';
 import { inside } from '../disk/write-once.ts';
-import { errnoCode } from '../errors.ts';
+import { errnoCode, HeldBackError } from '../errors.ts';
 import type { StoreLayout } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { plannedCgroups, removeCgroups } from '../process/cgroups.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
+import type { ProcRecord } from '../record/proc-record.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { Here } from './here.ts';
+import { isHeldBack } from './hold-back.ts';
 import { type Observation, observe } from './observe.ts';
 import { type ExitFinding, recordExit } from './record-exit.ts';
 
@@ -20,17 +22,26 @@ export interface Recovered {
   seen: Observation | undefined;
 }
 
+/** What the monitor has beyond others when it recovers a record. */
+export interface Authority {
+  /** A pidfd of that very process that was kept, if there is one; stays the owner's. */
+  held?: ((proc: ProcRecord) => OwnedFd | undefined) | undefined;
+  /** Whether it decides that an end is lost while it lives itself. */
+  decides: boolean;
+}
+
 /**
  * Finishes what a crash, or an end that nobody watched, left of one record; undefined if that was a launch that never
  * came far enough, which is removed.
  *
  * The caller holds the record's lock, which a launch holds until it is done: so no launch is under way. Can be repeated.
- * Throws BadRecordError (nothing is touched then), SyscallError.
+ * Throws BadRecordError (nothing is touched then), HeldBackError, SyscallError.
  */
 export async function recover(
   layout: StoreLayout,
   record: LockedRecord,
   where: Here,
+  authority: Authority = { decides: false },
 ): Promise<Recovered | undefined> {
   const facts = await readFacts(record.directory, record.path);
   await sweepTemporaries(record);
@@ -47,7 +58,10 @@ export async function recover(
   }
   const { proc } = facts;
   // 3. The kernel knows.
-  const seen = observe(proc, record.pinPath, where);
+  const seen = observe(proc, record.pinPath, where, authority.held?.(proc));
+  if (seen.kind === 'lost' && !authority.decides && isHeldBack(layout, proc, seen)) {
+    throw new HeldBackError(record.id);
+  }
   try {
     return await settle(record, { ...facts, proc }, seen, where);
   } catch (error) {
