@@ -61,7 +61,8 @@ async function launchFor(
         }
       : () => undefined,
   );
-  return monitor.duringLaunch(() =>
+  // Awaited, or the dialogue would be over before the launch.
+  return await monitor.duringLaunch(() =>
     launch(context, {
       ...request.options,
       ...(request.id === undefined ? {} : { id: request.id }),

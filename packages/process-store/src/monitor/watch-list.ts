@@ -100,14 +100,14 @@ export class WatchList {
     const { root, kept } = this.#options;
     const { signal } = this.#closing;
     using rootLock = await root.enter(signal);
-    if (rootLock === undefined) return this.#forget(key);
+    if (rootLock === undefined) return await this.#forget(key);
     await using record = await lockRecord(key, root.layout.record(key), { deadlineMs, signal });
-    if (record === undefined) return this.#forget(key);
+    if (record === undefined) return await this.#forget(key);
     const recovered = await recover(root.layout, record, here(), {
       decides: true,
       held: (proc) => this.#pidfdOf(key, proc) ?? kept.pidfdOf(key, proc),
     });
-    if (recovered === undefined) return this.#forget(key);
+    if (recovered === undefined) return await this.#forget(key);
     const { facts, seen } = recovered;
     if (seen !== undefined && 'pidfd' in seen) seen.pidfd.close();
     this.#solve(key);

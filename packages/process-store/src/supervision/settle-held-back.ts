@@ -32,7 +32,7 @@ export async function settleHeldBack<T>(
       if (leftMs <= 0) throw error;
       signal?.throwIfAborted();
       // A monitor that is not there just now is being restarted, or the end of both is about to be seen.
-      await askToSettle(layout, key, AbortSignal.timeout(leftMs)).catch(() => undefined);
+      await askToSettle(layout, key, AbortSignal.timeout(Math.ceil(leftMs))).catch(() => undefined);
       await sleep(Math.min(PAUSE_MS, leftMs));
     }
   }
