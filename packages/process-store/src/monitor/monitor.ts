@@ -85,7 +85,8 @@ export class Monitor {
     const { keeper, kept } = this.#options;
     try {
       await this.#listen();
-      await this.#describeItself();
+      // Only for people: a full disk is no reason not to begin.
+      await this.#describeItself().catch((error: unknown) => this.#reportOwn(error));
       void keeper.untilGone().then(() => this.#goOnAlone());
       await keeper.report({ type: 'ready' });
       // A record that was deleted while no monitor lived needs nothing any more.
@@ -232,9 +233,14 @@ export class Monitor {
         this.#ending.resolve('root gone');
       }
     } catch (error) {
-      this.#list.problems.set('', messageOf(error));
+      this.#reportOwn(error);
     }
     this.#considerLeaving();
+  }
+
+  /** What belongs to no record. */
+  #reportOwn(error: unknown): void {
+    this.#list.problems.set('', messageOf(error));
   }
 
   /** Starts or stops the clock. */
