@@ -124,7 +124,13 @@ export type {
 export { localZygote } from './parent/local-zygote.ts';
 export type { LaunchPhase } from './parent/phases.ts';
 export type { TranscriptSink } from './parent/transcript.ts';
-export type { StdioOption, StdioOptions } from './parent/stdio.ts';
+export {
+  defaultStdio,
+  openStdio,
+  type Stdio,
+  type StdioOption,
+  type StdioOptions,
+} from './parent/stdio.ts';
 export type { WebStreams } from './parent/web-streams.ts';
 export type { ForkedChild, ForkRequest, Zygote } from './parent/zygote.ts';
 export { sharedZygote } from './parent/shared-zygote.ts';

@@ -220,6 +220,59 @@ export class BusyError extends StoreError {
   }
 }
 
+/** Thrown when a store is to promise more than this kernel can keep. */
+export class TierError extends StoreError {
+  override readonly name: string = 'TierError';
+  readonly wanted: string;
+  readonly best: string;
+  constructor(wanted: string, best: string) {
+    super('ERR_STORE_TIER', `launch in tier ${wanted}: the best to be had here is ${best}`, {
+      hint: 'Leave the tier away, or choose a lower one; `tierFacts` says what each of them needs.',
+    });
+    this.wanted = wanted;
+    this.best = best;
+  }
+}
+
+/** Thrown when the monitor of a root cannot be started or reached, or ended before it had answered. */
+export class MonitorError extends StoreError {
+  override readonly name: string = 'MonitorError';
+  constructor(root: string, reason: string, cause?: unknown) {
+    super('ERR_STORE_MONITOR', `ask the monitor of ${root}: ${reason}`, {
+      hint: "Look at monitor.json in the root for who it is. With tier 'D' a launch needs none.",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+}
+
+/**
+ * Thrown when a process has ended, and the monitor or the keeper, which may still know how, has not recorded it yet. Nothing
+ * is recorded then.
+ */
+export class HeldBackError extends StoreError {
+  override readonly name: string = 'HeldBackError';
+  readonly id: string;
+  constructor(id: string) {
+    super('ERR_STORE_HELD_BACK', `tell how ${id} ended: its monitor has not recorded it yet`, {
+      hint: 'Try again. If it stays so, see whether the monitor named in monitor.json is stopped or cannot write.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown when a launch that the monitor has to do is given something that cannot be sent to it. Nothing has been done. */
+export class CannotTravelError extends StoreError {
+  override readonly name: string = 'CannotTravelError';
+  /** The name of the option. */
+  readonly option: string;
+  constructor(option: string, reason: string) {
+    super('ERR_STORE_CANNOT_TRAVEL', `launch in tier C with ${option}: ${reason}`, {
+      hint: `Leave ${option} away, or launch in tier D, where this process is the parent.`,
+    });
+    this.option = option;
+  }
+}
+
 /** Thrown when the fate of a process cannot be seen from the namespaces of this one. Nothing is recorded then. */
 export class ForeignNamespaceError extends StoreError {
   override readonly name: string = 'ForeignNamespaceError';

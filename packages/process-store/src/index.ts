@@ -1,14 +1,17 @@
 export {
   BadRecordError,
   BusyError,
+  CannotTravelError,
   CleanupError,
   DamagedRecordError,
   DiskError,
   ForeignNamespaceError,
+  HeldBackError,
   IdInUseError,
   InvalidIdError,
   isStoreError,
   NewerSchemaError,
+  MonitorError,
   NotFoundError,
   NotRunningError,
   NotStoppedError,
@@ -16,6 +19,7 @@ export {
   RuncStateError,
   StillAliveError,
   StoreError,
+  TierError,
 } from './errors.ts';
 export { InvalidCursorError } from './events/cursor.ts';
 export type {
@@ -59,7 +63,11 @@ export {
 export { generateRecordId, parseRecordId } from './record/record-id.ts';
 export { formatRecordKey, parseRecordKey, type RecordKey } from './record/record-key.ts';
 export type { SpecSummary } from './record/spec-record.ts';
+export type { AttendedRecord, MonitorDuty } from './monitor/duty.ts';
+export type { MonitorInfo } from './monitor/wire/client-protocol.ts';
+export type { StoreInfo } from './process/store-info.ts';
 export type { Probe } from './root/store-root.ts';
+export { tierFacts, type TierFacts } from './root/tier.ts';
 export {
   listRuncStates,
   readRuncState,

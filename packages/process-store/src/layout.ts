@@ -20,6 +20,14 @@ export interface StoreLayout {
   record: (key: string) => string;
   /** The folder in which the records of processes executed in a container are. */
   execs: (container: string) => string;
+  /** flock held by the monitor for as long as it lives. */
+  monitorLock: string;
+  /** Who the monitor is; for people, the lock is what counts. */
+  monitorInfo: string;
+  /** Where the monitor listens. */
+  monitorSocket: string;
+  /** flock held by the keeper for as long as it lives. */
+  keeperLock: string;
 }
 
 /** The files of one record. Which of them exist is its state; each is written once. */
@@ -63,5 +71,9 @@ export function storeLayout(root: string): StoreLayout {
       return exec === undefined ? folder : join(folder, recordFiles.execs, exec);
     },
     execs: (container) => join(records, container, recordFiles.execs),
+    monitorLock: join(root, 'monitor.lock'),
+    monitorInfo: join(root, 'monitor.json'),
+    monitorSocket: join(root, 'monitor.sock'),
+    keeperLock: join(root, 'keeper.lock'),
   };
 }

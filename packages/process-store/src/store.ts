@@ -7,7 +7,12 @@ import type { LaunchedRecord } from './process/launch-attempt.ts';
 import { launch, type LaunchRequest } from './process/launch.ts';
 import type { LiveProcess } from './process/live-process.ts';
 import { type ListOptions, load, loadAll } from './process/load.ts';
+import { DEFAULT_IDLE_MS } from './keeper/settings.ts';
+import type { MonitorConnection } from './monitor/client/connect-monitor.ts';
+import { ensureMonitor } from './monitor/client/ensure-monitor.ts';
+import type { MonitorInfo } from './monitor/wire/client-protocol.ts';
 import { signalProcess } from './process/signal.ts';
+import { monitorInfo, type StoreInfo, storeInfo } from './process/store-info.ts';
 import type { Executor, Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
 import { restart, type RestartOptions } from './process/restart.ts';
 import { stop, type StopOptions } from './process/stop.ts';
@@ -28,6 +33,13 @@ export interface OpenStoreOptions {
   executor?: Executor;
   /** What finds out what the kernel offers; `probePidfd` of @pilotlight/scm-rights unless given. */
   probe?: Probe;
+  /**
+   * The tier of launches by this store, where it is to be a lower one than the kernel allows; see `tierFacts`. Processes that
+   * were launched in another one keep theirs.
+   */
+  tier?: Tier;
+  /** How long a monitor that is started by this store stays with nothing to do, in milliseconds; 10,000 unless given. */
+  monitorIdleMs?: number;
   /** Called after each step of a launch, before the next one; for tests that stop a launch there. */
   at?: (step: LaunchStep) => Promise<void> | void;
 }
@@ -45,21 +57,26 @@ export interface ProcessList {
  *
  * Mounts nothing: the first launch makes the root a private mount, where the kernel can pin pidfds there. The deletion of
  * the last record, or closing an empty store, removes all that was made, and the directory too if a store made it.
- * Throws RootError.
+ * Throws RootError, and TierError for a tier that cannot be had here.
  */
 export async function openStore(
   root: string,
   options: OpenStoreOptions = {},
 ): Promise<ProcessStore> {
-  const storeRoot = new StoreRoot(resolve(root), options.probe);
+  const { tier, monitorIdleMs: idleMs = DEFAULT_IDLE_MS } = options;
+  const storeRoot = new StoreRoot(resolve(root), options.probe, tier);
   if (options.create === false) await storeRoot.check();
   else await storeRoot.create();
+  // Before anything is launched in the belief that it is so.
+  if (tier !== undefined) await storeRoot.tier();
   return new ProcessStore({
     root: storeRoot,
     live: new Map(),
     launcher: options.launcher,
     executor: options.executor,
     at: options.at ?? (() => undefined),
+    hasSteps: options.at !== undefined,
+    monitor: { connect: (signal) => ensureMonitor(storeRoot.layout, { idleMs, signal }) },
   });
 }
 
@@ -67,6 +84,8 @@ export async function openStore(
 export class ProcessStore implements AsyncDisposable {
   readonly #context: StoreContext;
   readonly #finishing = new Set<Promise<void>>();
+  /** Keeps the monitor. */
+  #connection: MonitorConnection | undefined;
 
   /** Use `openStore`. */
   constructor(context: StoreContext) {
@@ -79,8 +98,9 @@ export class ProcessStore implements AsyncDisposable {
   }
 
   /**
-   * What launches from here on promise. `A`: the kernel keeps the status, whatever of us dies, until reboot. `D`: a status
-   * is known if a process of ours lives to see it; else it is recorded as unknown.
+   * What launches from here on promise; see `tierFacts`. `A`: the kernel keeps the status, whatever of us dies, until reboot.
+   * `B` and `C`: a monitor and its keeper do, of which one may die. `D`: a status is known if a process of ours lives to see
+   * it; else it is recorded as unknown.
    */
   async tier(): Promise<Tier> {
     return this.#context.root.tier();
@@ -185,9 +205,29 @@ export class ProcessStore implements AsyncDisposable {
     await deleteProcess(this.#context, id, undefined, options);
   }
 
+  /** What this store is, and what runs for it. Starts nothing. Throws RootError. */
+  async info(): Promise<StoreInfo> {
+    return storeInfo(this.#context);
+  }
+
+  /**
+   * Starts the monitor and its keeper, if they do not run, and keeps them until this store is closed. From then on ends are
+   * recorded when they happen, whoever waits. In tiers B and C a launch starts them by itself.
+   *
+   * Throws MonitorError, RootError.
+   */
+  async startMonitor(options: { signal?: AbortSignal } = {}): Promise<MonitorInfo> {
+    const { root, monitor } = this.#context;
+    await root.create();
+    this.#connection?.close();
+    this.#connection = await monitor!.connect(options.signal);
+    return monitorInfo(root.layout.root, this.#connection, options.signal);
+  }
+
   /** Lets go of all programs launched here, which run on, and removes an empty root. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { live, root } = this.#context;
+    this.#connection?.close();
     await Promise.all([...live.values()].map((process) => process.detach()));
     await Promise.all(this.#finishing);
     await root.tidy();

@@ -18,16 +18,21 @@ import {
   openStore,
   type OpenStoreOptions,
   type ProcessStore,
+  type Tier,
 } from '../src/index.ts';
 import { gatedLauncher } from './gated-launcher.ts';
 import { isRoot } from './is-root.ts';
 import { Scratch } from './scratch.ts';
-import { specOf } from './spec-of.ts';
+import { runnableSpec as specOf } from './runnable-spec.ts';
 
-const tierD: OpenStoreOptions = { probe: async () => ({ exitInfo: false, pins: false }) };
+const tierD: OpenStoreOptions = { tier: 'D' };
 
+/** In tier C the monitor launches, which takes no launcher of ours. */
 const open = (scratch: Scratch, options: OpenStoreOptions = {}): Promise<ProcessStore> =>
-  openStore(scratch.root, { launcher: gatedLauncher, ...options });
+  openStore(scratch.root, {
+    ...(options.tier === 'C' ? {} : { launcher: gatedLauncher }),
+    ...options,
+  });
 
 const sleeper = { spec: specOf('sleep', '1000'), bundle: '/' };
 const short = { spec: specOf('sh', '-c', 'exit 7'), bundle: '/' };
@@ -48,10 +53,9 @@ function forge(scratch: Scratch, id: string, name: string, change: object): void
   writeFileSync(path, JSON.stringify({ ...record, ...change }));
 }
 
-const tiers: { tier: 'A' | 'D'; options: OpenStoreOptions }[] = [
-  { tier: 'D', options: tierD },
-  ...(isRoot ? [{ tier: 'A' as const, options: {} }] : []),
-];
+const tiers: { tier: Tier; options: OpenStoreOptions }[] = (
+  isRoot ? (['A', 'B', 'C', 'D'] as const) : (['B', 'D'] as const)
+).map((tier) => ({ tier, options: { tier } }));
 
 test.each(tiers)(
   'launch, wait and delete leave nothing behind in tier $tier',
@@ -107,8 +111,8 @@ test.each(tiers)(
 
 const steps: LaunchStep[] = ['reserved', 'specified', 'prepared', 'recorded', 'released'];
 
-test.each(tiers.flatMap(({ options }) => steps.map((step) => ({ step, options }))))(
-  'launch that fails after "$step" removes everything and throws what failed ($options)',
+test.each(tiers.flatMap(({ tier, options }) => steps.map((step) => ({ step, tier, options }))))(
+  'launch that fails after "$step" removes everything and throws what failed, in tier $tier',
   async ({ step, options }) => {
     using scratch = new Scratch();
     const before = countOpenFds();
@@ -488,9 +492,9 @@ test('tier is probed once for all stores of a root', async () => {
   };
   {
     await using store = await open(scratch, { probe });
-    expect(await store.tier()).toBe('D');
+    expect(await store.tier()).toBe('B');
     await using other = await open(scratch, { probe });
-    expect(await other.tier()).toBe('D');
+    expect(await other.tier()).toBe('B');
     expect(probes).toBe(1);
     const meta = JSON.parse(readFileSync(join(scratch.root, 'meta.json'), 'utf8')) as {
       probe: { kernelRelease: string };
@@ -498,7 +502,7 @@ test('tier is probed once for all stores of a root', async () => {
     meta.probe.kernelRelease = '4.19.0';
     writeFileSync(join(scratch.root, 'meta.json'), JSON.stringify(meta));
     await using later = await open(scratch, { probe });
-    expect(await later.tier()).toBe('D');
+    expect(await later.tier()).toBe('B');
     expect(probes).toBe(2);
   }
 });

@@ -39,6 +39,8 @@ export { clearOnlcr } from './console/clear-onlcr.ts';
 export { ConsoleSocket } from './console/console-socket.ts';
 export { getWindowSize, setWindowSize, type WindowSize } from './console/window-size.ts';
 export { type Datagram, DatagramSocket, type DatagramOptions } from './datagram/datagram-socket.ts';
+export { isCloseOnExec } from './close-on-exec.ts';
+export { dupFd } from './dup-fd.ts';
 export { type FdLike, fdNumber } from './fd-like.ts';
 export { fifoWriters } from './fifo/fifo-writers.ts';
 export { mkfifo } from './fifo/mkfifo.ts';

@@ -17,6 +17,7 @@ import type { Observation } from '../supervision/observe.ts';
 import { killCgroups, plannedCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
 import { readRemains, removeStray, requireEnded, requireGeneration } from './damaged-record.ts';
 import type { StoreContext } from './store-context.ts';
+import type { StoreRoot } from '../root/store-root.ts';
 import { runPoststop } from './poststop.ts';
 import { type LockedView, notFound, viewRecord, withRecord } from './view-record.ts';
 import { awaitEnd, record as recordEnd } from './wait.ts';
@@ -84,7 +85,7 @@ async function deleteWhole(
             state,
             `its process ${facts.proc.pid} is ${state}`,
           );
-        await kill({ record, facts, seen }, id, deadlineMs, signal);
+        await kill(root, { record, facts, seen }, id, deadlineMs, signal);
       }
       await clearAway(context, { record, facts, seen }, { ...options, deadlineMs });
       await tellRemoval(root.layout, record, facts.proc);
@@ -155,6 +156,7 @@ export async function clearAway(
 
 /** Kills, waits and records, in this order; the status is on disk before anything is removed. */
 async function kill(
+  root: StoreRoot,
   { record, facts, seen }: LockedView,
   id: string,
   deadlineMs: number,
@@ -169,7 +171,7 @@ async function kill(
     const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     const end = await awaitEnd(seen, both);
     if (end.kind === 'hidden') throw new ForeignNamespaceError('delete', id);
-    await recordEnd(record.directory, facts, end);
+    await recordEnd(root.layout, record.directory, facts, end);
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted) throw error;

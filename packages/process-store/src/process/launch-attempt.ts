@@ -20,6 +20,7 @@ import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
 import { readStartTicks } from '../supervision/start-ticks.ts';
 import { tell } from '../supervision/tell.ts';
+import { adoptPidfd } from './adopt-pidfd.ts';
 import { removeCgroups } from './cgroups.ts';
 import { ExitWriter } from './exit-writer.ts';
 import { LiveProcess } from './live-process.ts';
@@ -129,6 +130,9 @@ class LaunchAttempt {
     if (this.#tier === 'A') {
       pin(prepared, pinPath);
       await at('pinned');
+    } else if (this.#tier === 'B') {
+      await adoptPidfd(this.#context, key, prepared.pidfd, signal);
+      await at('pinned');
     }
     const proc = this.#describe(prepared);
     await writeOnce(directory, recordFiles.proc, formatProcRecord(proc));
@@ -146,7 +150,7 @@ class LaunchAttempt {
     await at('released');
     this.#running = true;
     const launched = await prepared.run();
-    const live = new LiveProcess(key, proc, launched, this.#writer!);
+    const live = new LiveProcess(key, proc, launched, this.#writer);
     return { spec: this.#spec, proc, live };
   }
 

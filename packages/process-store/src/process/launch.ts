@@ -5,6 +5,7 @@ import { type RestartPolicy, requireRestarts } from '../restart/restart-policy.t
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { attemptLaunch, type LaunchConditions, type LaunchedRecord } from './launch-attempt.ts';
+import { launchAtMonitor } from './launch-at-monitor.ts';
 import { reserveRecord } from './reserve-record.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -24,11 +25,11 @@ export interface LaunchRequest
 }
 
 /**
- * Launches and records, in the one order that loses nothing: no program runs that is not recorded and, in tier A, pinned;
- * whatever of us dies in between.
+ * Launches and records, in the one order that loses nothing: no program runs that is not recorded and, in tier A, pinned,
+ * in tier B, held by monitor and keeper; whatever of us dies in between. In tier C the monitor does it.
  *
- * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, DiskError, BusyError, and the
- * errors of `prepareLaunch`.
+ * Whatever fails, nothing is left of it. Throws InvalidIdError, IdInUseError, RootError, DiskError, TierError, BusyError,
+ * MonitorError, CannotTravelError, and the errors of `prepareLaunch`.
  */
 export async function launch(
   context: StoreContext,
@@ -48,6 +49,12 @@ export async function launch(
     spec: validateSpec(spec),
     ...(restart === undefined ? {} : { restarts: requireRestarts(restart) }),
   };
+  const { monitor } = context;
+  if (monitor !== undefined && (await context.root.tier()) === 'C') {
+    const launched = await launchAtMonitor({ ...context, monitor }, { ...request, id }, record);
+    context.live.set(id, launched.live);
+    return launched;
+  }
   const launcher = context.launcher ?? prepareLaunch;
   const config = { id, spec: record.spec as unknown as OciSpec, bundle: record.bundle };
   const { lock, tier } = await context.root.enterToLaunch(signal);

@@ -3,19 +3,25 @@ import type { Generation } from '../record/generation.ts';
 import type { ExitWriter } from './exit-writer.ts';
 import type { Launched } from './store-context.ts';
 
-/** A program that this process launched and whose end it records. */
+/** A running program, as far as watching it goes. */
+export type WatchedProgram = Pick<Launched, 'phases' | 'stdin' | 'stdout' | 'stderr' | 'detach'> & {
+  /** Settles when it has ended and nothing is open any more for it. */
+  readonly exited: Promise<unknown>;
+};
+
+/** A program that was launched by this process, or for it, and that it watches. */
 export class LiveProcess {
   readonly key: string;
   readonly generation: Generation;
-  readonly launched: Launched;
+  readonly launched: WatchedProgram;
   /** Resolves when the end is recorded and nothing is open any more, or after `detach`. Never rejects. */
   readonly left: Promise<void>;
   readonly #leave: () => void;
-  readonly #writer: ExitWriter;
+  readonly #writer: ExitWriter | undefined;
   #detached = false;
 
-  /** Takes over `writer`. */
-  constructor(key: string, generation: Generation, launched: Launched, writer: ExitWriter) {
+  /** Takes over `writer`; without one somebody else records the end. */
+  constructor(key: string, generation: Generation, launched: WatchedProgram, writer?: ExitWriter) {
     this.key = key;
     this.generation = generation;
     this.launched = launched;
@@ -28,12 +34,12 @@ export class LiveProcess {
 
   /** Resolves when the disk has refused the record of its end. */
   get refused(): Promise<void> {
-    return this.#writer.refused;
+    return this.#writer?.refused ?? this.left;
   }
 
   /** How it ended, if that is known here. */
   get exit(): ExitRecord | undefined {
-    return this.#writer.exit;
+    return this.#writer?.exit;
   }
 
   /** Leaves the program running: whoever waits for it next reads its status from the pin. */
@@ -48,7 +54,7 @@ export class LiveProcess {
 
   /** Tries no longer to record its end, which is deleted. Resolves with `left`. */
   async forget(): Promise<void> {
-    await this.#writer.close();
+    await this.#writer?.close();
     return this.left;
   }
 
@@ -63,7 +69,7 @@ export class LiveProcess {
   }
 
   async #close(): Promise<void> {
-    await this.#writer.close();
+    await this.#writer?.close();
     this.#leave();
   }
 }

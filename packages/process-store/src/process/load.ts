@@ -1,4 +1,11 @@
-import { BusyError, errnoCode, isDiskRefusal, NotFoundError, RootError } from '../errors.ts';
+import {
+  BusyError,
+  errnoCode,
+  HeldBackError,
+  isDiskRefusal,
+  NotFoundError,
+  RootError,
+} from '../errors.ts';
 import { deriveState, type ProcessState } from '../record/derive-state.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { StoreRoot } from '../root/store-root.ts';
@@ -96,7 +103,8 @@ async function loadUnless(
     return await withRecord(root, id, undefined, toLoaded, options);
   } catch (error) {
     // Busy: whoever holds the lock finishes it. Not ours to write: then somebody else has to.
-    if (error instanceof BusyError && options.deadlineMs !== undefined) return view.loaded;
+    const isBusy = error instanceof BusyError || error instanceof HeldBackError;
+    if (isBusy && options.deadlineMs !== undefined) return view.loaded;
     if (view.loaded !== undefined && isRefusal(error)) return withEnd(view.loaded, view.seen);
     throw error;
   }

@@ -1,5 +1,12 @@
 import { mkdir, rmdir } from 'node:fs/promises';
-import { BusyError, DiskError, errnoCode, IdInUseError, isDiskRefusal } from '../errors.ts';
+import {
+  BusyError,
+  DiskError,
+  errnoCode,
+  IdInUseError,
+  isDiskRefusal,
+  isStoreError,
+} from '../errors.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { readFacts } from '../record/read-facts.ts';
 import type { StoreRoot } from '../root/store-root.ts';
@@ -82,6 +89,8 @@ async function dropAbandoned(root: StoreRoot, id: string, path: string): Promise
   } catch (error) {
     // A launch, or a removal, is under way there.
     if (error instanceof BusyError) return false;
+    // It has run, so it keeps its id.
+    if (isStoreError(error, 'ERR_STORE_HELD_BACK')) return false;
     throw error;
   }
 }

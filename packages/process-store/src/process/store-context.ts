@@ -7,6 +7,7 @@ import type {
   PreparedLaunch,
 } from '@pilotlight/init';
 import type { StoreRoot } from '../root/store-root.ts';
+import type { MonitorConnection } from '../monitor/client/connect-monitor.ts';
 import type { LiveProcess } from './live-process.ts';
 
 /** What a launch needs of a running program; @pilotlight/init's LaunchedProcess has it. */
@@ -28,7 +29,8 @@ export type Executor = (config: ExecConfig, options: ExecOptions) => Promise<Pre
 
 /**
  * The steps of a launch, each named for what is true after it: the folder is made and locked, `spec.json` is written, the
- * child waits at its gate, its pidfd is pinned (tier A), `proc.json` is written, the new record is in the place of the old one (restarts), `released` is written, the program runs.
+ * child waits at its gate, its pidfd is pinned (tier A) or held by the monitor (tier B), `proc.json` is written, the new
+ * record is in the place of the old one (restarts), `released` is written, the program runs.
  */
 export type LaunchStep =
   | 'reserved'
@@ -40,6 +42,12 @@ export type LaunchStep =
   | 'released'
   | 'started';
 
+/** How a store talks to its monitor. */
+export interface MonitorAccess {
+  /** A connection; starts the monitor if there is none. The caller closes it. Throws MonitorError, RootError. */
+  connect: (signal?: AbortSignal) => Promise<MonitorConnection>;
+}
+
 /** What the operations of one open store share. */
 export interface StoreContext {
   root: StoreRoot;
@@ -48,4 +56,8 @@ export interface StoreContext {
   launcher: Launcher | undefined;
   executor: Executor | undefined;
   at: (step: LaunchStep) => Promise<void> | void;
+  /** Whether somebody is at each step. */
+  hasSteps?: boolean;
+  /** Undefined in the monitor itself. */
+  monitor?: MonitorAccess | undefined;
 }

@@ -15,6 +15,7 @@ import type { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
 import { type Observation, observe } from '../supervision/observe.ts';
 import { recover, type Recovered } from '../supervision/recover.ts';
+import { settleHeldBack } from '../supervision/settle-held-back.ts';
 
 const LOCK_DEADLINE_MS = 10_000;
 const READINGS = 3;
@@ -75,7 +76,8 @@ export interface LockedView {
 /**
  * Locks a record, recovers it, and hands it to `use`; undefined if nothing was left of it after recovery.
  *
- * Waits up to `deadlineMs` for the lock, ten seconds if not given. Throws NotFoundError, BadRecordError, BusyError.
+ * Waits up to `deadlineMs` for the lock, ten seconds if not given. Throws NotFoundError, BadRecordError, BusyError,
+ * HeldBackError.
  */
 export async function withRecord<T>(
   root: StoreRoot,
@@ -83,6 +85,17 @@ export async function withRecord<T>(
   generation: Generation | undefined,
   use: (view: LockedView) => Promise<T> | T,
   options: { deadlineMs?: number; signal?: AbortSignal | undefined } = {},
+): Promise<T | undefined> {
+  const work = () => useLocked(root, id, generation, use, options);
+  return settleHeldBack(root.layout, id, work, options);
+}
+
+async function useLocked<T>(
+  root: StoreRoot,
+  id: string,
+  generation: Generation | undefined,
+  use: (view: LockedView) => Promise<T> | T,
+  options: { deadlineMs?: number; signal?: AbortSignal | undefined },
 ): Promise<T | undefined> {
   const { deadlineMs = LOCK_DEADLINE_MS, signal } = options;
   const path = root.layout.record(id);

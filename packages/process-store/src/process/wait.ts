@@ -3,17 +3,24 @@ import {
   BusyError,
   errnoCode,
   ForeignNamespaceError,
+  HeldBackError,
   isDiskRefusal,
   isStoreError,
   NotFoundError,
 } from '../errors.ts';
-import type { ExitRecord } from '../record/exit-record.ts';
+import { inside } from '../disk/temporary-file.ts';
+import { recordFiles } from '../layout.ts';
+import { type ExitRecord, exitRecordSchema } from '../record/exit-record.ts';
+import { readRecord } from '../record/parse-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
+import type { StoreLayout } from '../layout.ts';
+import { isHeldBack } from '../supervision/hold-back.ts';
 import { describeReaped, type Observation } from '../supervision/observe.ts';
 import { hasUntold } from '../supervision/tell.ts';
 import { findingOf, subjectOf, tryRecordExit } from '../supervision/record-exit.ts';
+import { settleHeldBack } from '../supervision/settle-held-back.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { LiveProcess } from './live-process.ts';
 import type { StoreContext } from './store-context.ts';
@@ -32,7 +39,7 @@ const UNPIN_DEADLINE_MS = 2000;
  * the disk is full or read-only: the pin keeps the status in this case, or the launcher does. `launched` is the process
  * itself, if it was launched here.
  *
- * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError.
+ * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError, HeldBackError.
  */
 export async function wait(
   context: StoreContext,
@@ -51,9 +58,9 @@ export async function wait(
     if (live.exit !== undefined) return live.exit;
   }
   for (;;) {
-    const exit = await viewRecord(root, id, generation, (view) =>
-      awaitExit(root, view, id, signal),
-    );
+    const look = () =>
+      viewRecord(root, id, generation, (view) => awaitExit(root, view, id, signal));
+    const exit = await settleHeldBack(root.layout, id, look, { signal });
     if (exit !== undefined) {
       await finish(root, id, generation);
       return exit;
@@ -99,7 +106,7 @@ async function awaitExit(
   const end = await awaitEnd(seen, signal);
   if (end.kind === 'hidden') throw new ForeignNamespaceError('wait for', id);
   try {
-    return await record(directory, facts, end);
+    return await record(root.layout, directory, facts, end);
   } catch (error) {
     // Deleted while we waited, and nothing tells how it ended.
     if (errnoCode(error) === 'ENOENT') throw await notFound(root, id);
@@ -119,14 +126,27 @@ export async function awaitEnd(seen: Observation, signal?: AbortSignal): Promise
 /**
  * Records an end that was just seen. If the parent was ours and alive it has done so: it records before it reaps, and
  * nobody but the parent lets us see the end. Where the disk takes nothing the truth is told all the same: the pin keeps it.
+ *
+ * Throws HeldBackError.
  */
 export async function record(
+  layout: StoreLayout,
   directory: FileHandle,
   facts: ProcessFacts,
   end: Extract<End, { kind: 'ended' | 'lost' }>,
 ): Promise<ExitRecord> {
+  if (end.kind === 'lost' && isHeldBack(layout, facts.proc, end)) {
+    const exit = await readExit(directory);
+    if (exit === undefined) throw new HeldBackError(facts.proc.id);
+    return exit;
+  }
   const { exit } = await tryRecordExit(directory, subjectOf(facts), findingOf(end));
   return exit;
+}
+
+/** The record that the parent wrote before it let the end be seen. */
+async function readExit(directory: FileHandle): Promise<ExitRecord | undefined> {
+  return readRecord(inside(directory, recordFiles.exit), exitRecordSchema);
 }
 
 async function unlessAborted(

@@ -1,8 +1,11 @@
 import { decodeWaitStatus, type WaitStatus } from '@pilotlight/scm-rights';
 import { z } from 'zod';
 
-/** Who told the status: the parent that reaped, the pinned pidfd, or a pidfd that somebody held. */
-export type ExitSource = 'parent' | 'pin' | 'pidfd';
+/**
+ * Who told the status: the parent that reaped, the pinned pidfd, a pidfd that somebody held, or the keeper, which inherited
+ * the process from a parent that died.
+ */
+export type ExitSource = 'parent' | 'pin' | 'pidfd' | 'keeper';
 
 /**
  * Why nobody can tell: the machine was restarted; nothing kept the status (no pin, no parent of ours); or even the pid is
@@ -67,7 +70,7 @@ const knownSchema = z
     signal: z.int().min(1).max(127).nullable(),
     core: z.boolean(),
     oom: z.boolean().nullable(),
-    source: z.enum(['parent', 'pin', 'pidfd']),
+    source: z.enum(['parent', 'pin', 'pidfd', 'keeper']),
   })
   .refine(
     ({ rawStatus, code, signal, core }) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What the kernel and we could promise when a process was launched; see `ProcessStore.tier`. */
-export type Tier = 'A' | 'D';
+export type Tier = 'A' | 'B' | 'C' | 'D';
 
 /** `proc.json`: which process a record is about. Written while that process waits at the gate, before it can exec. */
 export interface ProcRecord {
@@ -41,7 +41,7 @@ export const procRecordSchema: z.ZodType<ProcRecord> = z.object({
   startTicks: digits,
   bootId: z.string().min(1),
   pidfsIno: digits.nullable(),
-  tier: z.enum(['A', 'D']),
+  tier: z.enum(['A', 'B', 'C', 'D']),
   gate: z.literal('held'),
   bundle: z.string().startsWith('/'),
   cgroupPaths: z.array(z.string().startsWith('/')),

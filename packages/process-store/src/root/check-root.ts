@@ -4,7 +4,18 @@ import { storeLayout } from '../layout.ts';
 import { here } from '../supervision/here.ts';
 
 const OTHERS_MAY_WRITE = 0o022;
-const OURS = new Set(['lock', 'watchers.lock', 'p', 'gone', 'events', 'meta.json']);
+const OURS = new Set([
+  'lock',
+  'watchers.lock',
+  'p',
+  'gone',
+  'events',
+  'meta.json',
+  'monitor.lock',
+  'monitor.json',
+  'monitor.sock',
+  'keeper.lock',
+]);
 
 /**
  * Makes the root directory, mode 0700, or checks the one there is. Returns true if it made it.

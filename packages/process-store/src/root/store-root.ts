@@ -26,8 +26,10 @@ import { readRecord } from '../record/parse-record.ts';
 import type { Tier } from '../record/proc-record.ts';
 import { formatRecordKey } from '../record/record-key.ts';
 import { sweepGone } from '../record/sweep-gone.ts';
+import { dismissPair, removePairFiles } from '../keeper/dismiss-pair.ts';
 import { here } from '../supervision/here.ts';
 import { cannot, checkRoot, makeRoot } from './check-root.ts';
+import { chooseTier } from './tier.ts';
 
 const LOCK_DEADLINE_MS = 10_000;
 /** Tidying is a courtesy: whoever is busy here tidies when done. */
@@ -43,12 +45,14 @@ export type Probe = () => Promise<Pick<PidfdSupport, 'exitInfo' | 'pins'>>;
 export class StoreRoot {
   readonly layout: StoreLayout;
   readonly #probe: Probe;
+  readonly #wanted: Tier | undefined;
   #probed: ProbeRecord | undefined;
 
-  /** `root` is an absolute directory. */
-  constructor(root: string, probe: Probe = probePidfd) {
+  /** `root` is an absolute directory; `wanted` a tier that launches have instead of the best one. */
+  constructor(root: string, probe: Probe = probePidfd, wanted?: Tier) {
     this.layout = storeLayout(root);
     this.#probe = probe;
+    this.#wanted = wanted;
   }
 
   /** Checks the root if there is one, and changes nothing. Throws RootError. */
@@ -112,7 +116,7 @@ export class StoreRoot {
       let tier: Tier | undefined;
       try {
         // Under the lock: what it says holds for as long as we keep it, because removal needs the lock for itself.
-        if (await this.#isFurnished()) tier = preparedFor(await this.#readMeta());
+        if (await this.#isFurnished()) tier = preparedFor(await this.#readMeta(), this.#wanted);
       } finally {
         if (tier === undefined) lock.close();
       }
@@ -122,13 +126,18 @@ export class StoreRoot {
     throw this.#vanishing();
   }
 
-  /** The tier of launches here. Probes once per boot, kernel, user and mount namespace, and remembers it in the root. */
+  /** The tier of launches here: the one that was asked for, or the best. Throws TierError. */
   async tier(): Promise<Tier> {
+    return chooseTier(await this.probe(), this.#wanted);
+  }
+
+  /** What the kernel offers. Probes once per boot, kernel, user and mount namespace, and remembers it in the root. */
+  async probe(): Promise<ProbeRecord> {
     const known = currentProbe(await this.#readMeta());
-    if (known !== undefined) return tierOf(known);
+    if (known !== undefined) return known;
     const probe = await this.#runProbe();
     await this.#remember(probe);
-    return tierOf(probe);
+    return probe;
   }
 
   /** The ids that have a folder, sorted; none if there is no root. */
@@ -194,6 +203,8 @@ export class StoreRoot {
       if (meta === 'unreadable') return true;
       // The mount can only be undone where it was made.
       if (isMountedElsewhere(meta)) return true;
+      // Nothing can be launched while we have the lock, so a pair that is still there has nothing to do.
+      if ((await this.ids()).length > 0 || !(await dismissPair(this.layout))) return true;
       if (!(await this.#unfurnish())) return true;
     } finally {
       // Before unmounting: a file of ours open in the mount would keep it busy.
@@ -252,7 +263,10 @@ export class StoreRoot {
     await sweepGone(this.layout);
     await rm(gone, { recursive: true, force: true });
     await rm(events, { recursive: true, force: true });
-    const temporaries = (await readdir(root)).filter((name) => name.startsWith('.meta.json.'));
+    await removePairFiles(this.layout);
+    const temporaries = (await readdir(root)).filter((name) =>
+      /^\.(meta|monitor)\.json\./.test(name),
+    );
     for (const name of temporaries) await rm(join(root, name), { force: true });
     await rm(meta, { force: true });
     await rm(watchers, { force: true });
@@ -288,13 +302,15 @@ export class StoreRoot {
     const { bootId, namespaces } = here();
     const old = await this.#readMeta();
     // Alone, because two mounts on top of each other would hide the pins of the first.
-    if (tierOf(probe) === 'A') await this.#guard('mount', () => mountPrivately(root));
+    const mounts = chooseTier(probe, this.#wanted) === 'A';
+    if (mounts) await this.#guard('mount', () => mountPrivately(root));
     const meta: MetaRecord = {
       schema: 1,
       bootId,
       createdRoot: old?.createdRoot ?? false,
       probe,
-      ...(tierOf(probe) === 'A' ? { mount: { bootId, mnt: namespaces.mnt } } : {}),
+      // Launches in a lower tier leave a mount of others as it is.
+      mount: mounts ? { bootId, mnt: namespaces.mnt } : old?.mount,
     };
     await replaceFile(root, 'meta.json', formatMeta(meta));
   }
@@ -349,10 +365,6 @@ function formatMeta(meta: MetaRecord): string {
   return `${JSON.stringify(meta)}\n`;
 }
 
-function tierOf({ exitInfo, pins }: ProbeRecord): Tier {
-  return exitInfo && pins ? 'A' : 'D';
-}
-
 /** What was found out before, if it still holds for this process. */
 function currentProbe(meta: MetaRecord | undefined): ProbeRecord | undefined {
   const { bootId, kernelRelease, uid, namespaces } = here();
@@ -366,11 +378,11 @@ function currentProbe(meta: MetaRecord | undefined): ProbeRecord | undefined {
 }
 
 /** The tier in which a launch may begin at once; undefined if something has to be prepared first. */
-function preparedFor(meta: MetaRecord | undefined): Tier | undefined {
+function preparedFor(meta: MetaRecord | undefined, wanted: Tier | undefined): Tier | undefined {
   const probe = currentProbe(meta);
   if (meta === undefined || probe === undefined) return undefined;
-  const tier = tierOf(probe);
-  return tier === 'D' || isMountedHere(meta) ? tier : undefined;
+  const tier = chooseTier(probe, wanted);
+  return tier !== 'A' || isMountedHere(meta) ? tier : undefined;
 }
 
 function isMountedHere({ mount }: MetaRecord): boolean {

@@ -1,4 +1,5 @@
 import {
+  dupFd,
   isSyscallError,
   openPin,
   type OwnedFd,
@@ -17,7 +18,7 @@ import { identify } from './identify.ts';
 /** Where a process without an exit record stands, asked of the kernel. */
 export type Observation =
   /** It lives, or is a zombie that its parent has not waited for. The caller closes the pidfd. */
-  | { kind: 'alive' | 'zombie'; pidfd: OwnedFd; via: 'pin' | 'pid' }
+  | { kind: 'alive' | 'zombie'; pidfd: OwnedFd; via: 'pin' | 'pid' | 'held' }
   /** It has ended and the kernel tells how. */
   | { kind: 'ended'; status: WaitStatus; source: 'pin' | 'pidfd' }
   /** It has ended and nothing tells how. */
@@ -28,13 +29,19 @@ export type Observation =
 /**
  * Asks the kernel about the process of a record, without changing anything.
  *
- * `pinPath` is where its pin would be. Throws BadRecordError when a pin is there that is another process's, SyscallError.
+ * `pinPath` is where its pin would be; `held` a pidfd of it that was kept, which stays the caller's. Throws BadRecordError when a pin is there that is another process's, SyscallError.
  */
-export function observe(proc: ProcRecord, pinPath: string, where: Here): Observation {
+export function observe(
+  proc: ProcRecord,
+  pinPath: string,
+  where: Here,
+  held?: OwnedFd,
+): Observation {
   // Pids and pins of another boot mean nothing, even where the numbers exist.
   if (proc.bootId !== where.bootId) return { kind: 'lost', reason: 'reboot' };
   const pin = openPin(pinPath);
   if (pin !== undefined) return observePinned(pin, proc, pinPath);
+  if (held !== undefined) return describe(dupFd(held, held.role), 'held');
   if (proc.namespaces.pid !== where.namespaces.pid) return { kind: 'hidden' };
   const identified = identify(proc);
   if (identified.kind === 'same') return describe(identified.pidfd, 'pid');
@@ -52,7 +59,7 @@ function observePinned(pin: OwnedFd, proc: ProcRecord, pinPath: string): Observa
 }
 
 /** Takes over the pidfd: it is in the result, or closed. */
-function describe(pidfd: OwnedFd, via: 'pin' | 'pid'): Observation {
+function describe(pidfd: OwnedFd, via: 'pin' | 'pid' | 'held'): Observation {
   try {
     const state = pidfdState(pidfd);
     if (state === 'reaped') {

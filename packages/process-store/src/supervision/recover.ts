@@ -1,16 +1,18 @@
 import { type FileHandle, readdir } from 'node:fs/promises';
-import { pinPidfd } from '@pilotlight/scm-rights';
+import { type OwnedFd, pinPidfd } from '@pilotlight/scm-rights';
 import { sweepTemporaries } from '../disk/sweep-temporaries.ts';
 import { inside } from '../disk/temporary-file.ts';
-import { errnoCode, StoreError } from '../errors.ts';
+import { errnoCode, HeldBackError, StoreError } from '../errors.ts';
 import { recordFiles, type StoreLayout } from '../layout.ts';
 import { dropPin } from '../record/drop-pin.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { plannedCgroups, removeCgroups } from '../process/cgroups.ts';
+import type { ProcRecord } from '../record/proc-record.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
 import { requireUnfinished } from '../record/require-recorded.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { Here } from './here.ts';
+import { isHeldBack } from './hold-back.ts';
 import { type Observation, observe } from './observe.ts';
 import { findingOf, subjectOf, tryRecordExit } from './record-exit.ts';
 import { tell } from './tell.ts';
@@ -24,17 +26,26 @@ export interface Recovered {
   seen: Observation | undefined;
 }
 
+/** What the monitor has beyond others when it recovers a record. */
+export interface Authority {
+  /** A pidfd of that very process that was kept, if there is one; stays the owner's. */
+  held?: ((proc: ProcRecord) => OwnedFd | undefined) | undefined;
+  /** Whether it decides that an end is lost while it lives itself. */
+  decides: boolean;
+}
+
 /**
  * Finishes what a crash, or an end that nobody watched, left of one record; undefined if that was a launch that never
  * came far enough, which is removed.
  *
  * The caller holds the record's lock, which a launch holds until it is done: so no launch is under way. Can be repeated.
- * Throws BadRecordError (nothing is touched then), SyscallError.
+ * Throws BadRecordError (nothing is touched then), HeldBackError, SyscallError.
  */
 export async function recover(
   layout: StoreLayout,
   record: LockedRecord,
   where: Here,
+  authority: Authority = { decides: false },
 ): Promise<Recovered | undefined> {
   const facts = await readFacts(record.directory, record.path);
   await sweepTemporaries(record.directory);
@@ -56,7 +67,10 @@ export async function recover(
   }
   const { proc } = facts;
   // 3. The kernel knows.
-  const seen = observe(proc, record.pinPath, where);
+  const seen = observe(proc, record.pinPath, where, authority.held?.(proc));
+  if (seen.kind === 'lost' && !authority.decides && isHeldBack(layout, proc, seen)) {
+    throw new HeldBackError(record.key);
+  }
   try {
     return await settle(layout, record, { ...facts, proc }, seen, where);
   } catch (error) {

@@ -33,7 +33,7 @@ import { capturedState } from './captured.ts';
 
 const options: OpenStoreOptions = {
   launcher: gatedLauncher,
-  probe: async () => ({ exitInfo: false, pins: false }),
+  tier: 'D',
 };
 
 const sleeper = (): OciSpec => ({
