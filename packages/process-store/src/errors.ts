@@ -65,13 +65,13 @@ export class NotFoundError extends StoreError {
   }
 }
 
-/** Thrown by `delete` when the process, or another one in its cgroup, has not ended. */
+/** Thrown by `delete` and `restart` when the process, or another one in its cgroup, has not ended. */
 export class NotStoppedError extends StoreError {
   override readonly name: string = 'NotStoppedError';
   readonly id: string;
   readonly state: string;
-  constructor(id: string, state: string, detail: string) {
-    super('ERR_STORE_NOT_STOPPED', `delete ${id}: ${detail}`, {
+  constructor(action: string, id: string, state: string, detail: string) {
+    super('ERR_STORE_NOT_STOPPED', `${action} ${id}: ${detail}`, {
       hint: 'Wait for its end, signal it, or delete with force, which kills it first.',
     });
     this.id = id;
@@ -114,11 +114,89 @@ export class BadRecordError extends StoreError {
   readonly path: string;
   constructor(path: string, reason: string, cause?: unknown) {
     super('ERR_STORE_BAD_RECORD', `read record ${path}: ${reason}`, {
-      hint: 'The file was damaged or written by something else. Look at it, then restore it or remove its folder by hand.',
+      hint: 'The file was damaged or written by something else. Restore it, or remove it when nothing of it runs; deleting a record with force makes sure of that.',
       ...(cause === undefined ? {} : { cause }),
     });
     this.path = path;
   }
+}
+
+/** Thrown when a damaged record was to be deleted and nothing proves that its process has ended. The record is kept. */
+export class DamagedRecordError extends StoreError {
+  override readonly name: string = 'DamagedRecordError';
+  readonly path: string;
+  constructor(path: string, why: string, damage: Error) {
+    super(
+      'ERR_STORE_DAMAGED_RECORD',
+      `delete damaged record ${path}: nothing proves that its process has ended: ${why}`,
+      {
+        hint: 'Find out whether its process runs (ps, the cgroup in spec.json), end it, then remove the folder by hand.',
+        cause: damage,
+      },
+    );
+    this.path = path;
+  }
+}
+
+/** Thrown when a file has a schema number that is higher than any known here. The file is left as it is, and nothing is deleted. */
+export class NewerSchemaError extends StoreError {
+  override readonly name: string = 'NewerSchemaError';
+  readonly path: string;
+  constructor(path: string, found: number, known: number) {
+    super(
+      'ERR_STORE_NEWER_SCHEMA',
+      `read record ${path}: its schema ${found} was written by a newer version; ${known} is the highest known here`,
+      { hint: 'Update this program, or use the one that wrote it.' },
+    );
+    this.path = path;
+  }
+}
+
+/** Thrown when the file system takes no more: it is full, read-only or broken. What was to be written is not there in part. */
+export class DiskError extends StoreError {
+  override readonly name: string = 'DiskError';
+  readonly path: string;
+  /** The errno by name: `ENOSPC`, `EDQUOT`, `EROFS`, `EIO`. */
+  readonly errnoCode: string;
+  constructor(action: string, path: string, cause: unknown) {
+    const code = errnoCode(cause) ?? 'EIO';
+    super('ERR_STORE_DISK', `${action} ${path}: ${reasonOf(cause, code)}`, {
+      hint: diskHint(code),
+      cause,
+    });
+    this.path = path;
+    this.errnoCode = code;
+  }
+}
+
+const DISK_CODES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'];
+
+/** Whether the file system itself refused, for want of space or because it is read-only or broken. */
+export function isDiskRefusal(error: unknown): boolean {
+  return error instanceof DiskError || DISK_CODES.includes(errnoCode(error) ?? '');
+}
+
+/** What to do about an errno of the file system. */
+export function diskHint(code: string | undefined): string {
+  switch (code) {
+    case 'ENOSPC':
+      return 'The file system is full: free space or inodes on it (df, df -i), or choose a root elsewhere; records can still be deleted.';
+    case 'EDQUOT':
+      return 'The quota of this user is used up: free space, or choose a root elsewhere.';
+    case 'EROFS':
+      return 'The file system is read-only: remount it writable, or choose a root elsewhere, best in memory such as /run.';
+    case 'EACCES':
+    case 'EPERM':
+      return 'Act as the owner of the store, or choose a root that you may write to.';
+    default:
+      return 'Check the path and the file system it is on.';
+  }
+}
+
+/** Node repeats its path, which may be one of /proc/self/fd: only errno and words are kept. */
+function reasonOf(cause: unknown, code: string): string {
+  const words = /^E[A-Z0-9]+: ([^,]+)/.exec(messageOf(cause))?.[1];
+  return words === undefined ? code : `${code} (${words})`;
 }
 
 /** Thrown when a directory cannot serve as store root. */
@@ -288,6 +366,30 @@ export class ControlFifoError extends StoreError {
   }
 }
 
+/** Thrown when a stored stream cannot be opened as what it is stored as, or the streams do not go together. */
+export class StdioError extends StoreError {
+  override readonly name: string = 'StdioError';
+  /** What should have been opened. */
+  readonly path: string;
+  constructor(path: string, reason: string, options: StoreErrorOptions) {
+    super('ERR_STORE_STDIO', `open ${path} as a standard stream: ${reason}`, options);
+    this.path = path;
+  }
+}
+
+/** Thrown when nobody came to the other side of a fifo in time. Nothing of it is open then. */
+export class FifoTimeoutError extends StoreError {
+  override readonly name: string = 'FifoTimeoutError';
+  readonly path: string;
+  constructor(path: string, missing: 'reader' | 'writer', timeoutMs: number) {
+    const why = `no ${missing} came within ${timeoutMs} ms`;
+    super('ERR_STORE_FIFO_TIMEOUT', `open fifo ${path} as a standard stream: ${why}`, {
+      hint: `Open the fifo as its ${missing} before or while the process is launched.`,
+    });
+    this.path = path;
+  }
+}
+
 /** Thrown when a handle is used that was closed, or waits that were pending then. The process goes on. */
 export class ProcessClosedError extends StoreError {
   override readonly name: string = 'ProcessClosedError';
@@ -313,6 +415,47 @@ export class UnprovenProcessError extends StoreError {
       },
     );
     this.id = id;
+  }
+}
+
+/** Thrown when a log driver, or an option of one, is none that is known or has a value that it cannot have. */
+export class LogOptionError extends StoreError {
+  override readonly name: string = 'LogOptionError';
+  /** The option, or `driver`. */
+  readonly option: string;
+  constructor(option: string, message: string, hint: string) {
+    super('ERR_STORE_LOG_OPTION', message, { hint });
+    this.option = option;
+  }
+}
+
+/** Thrown, or given as a warning, when a log could not be opened, read, written or rotated. */
+export class LogError extends StoreError {
+  override readonly name: string = 'LogError';
+  readonly path: string;
+  constructor(path: string, action: string, reason: string, options: StoreErrorOptions) {
+    super('ERR_STORE_LOG', `${action} log ${path}: ${reason}`, options);
+    this.path = path;
+  }
+}
+
+/** A warning, never thrown: output of a program could not be written to its log and is lost. The program goes on. */
+export class LogDroppedError extends StoreError {
+  override readonly name: string = 'LogDroppedError';
+  readonly path: string;
+  /** How many bytes of lines were lost since writing last succeeded. */
+  readonly droppedBytes: number;
+  constructor(path: string, droppedBytes: number, cause: unknown) {
+    super(
+      'ERR_STORE_LOG_DROPPED',
+      `write log ${path}: ${droppedBytes} bytes were lost: ${messageOf(cause)}`,
+      {
+        hint: 'Make space where the log is, or give it a smaller max-size; the program goes on meanwhile.',
+        cause,
+      },
+    );
+    this.path = path;
+    this.droppedBytes = droppedBytes;
   }
 }
 

@@ -9,6 +9,7 @@ import type { LiveProcess } from './process/live-process.ts';
 import { type ListOptions, load, loadAll } from './process/load.ts';
 import { signalProcess } from './process/signal.ts';
 import type { Executor, Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
+import { restart, type RestartOptions } from './process/restart.ts';
 import { stop, type StopOptions } from './process/stop.ts';
 import { finish, wait } from './process/wait.ts';
 import type { ExitRecord } from './record/exit-record.ts';
@@ -155,6 +156,16 @@ export class ProcessStore implements AsyncDisposable {
   }
 
   /**
+   * Starts a container that has ended again, under the same id and with the specification it was launched with; standard
+   * streams are /dev/null. Until it runs, the old record with its exit is there.
+   *
+   * Throws NotStoppedError, InvalidIdError, NotFoundError, BadRecordError, BusyError, and the errors of `prepareLaunch`.
+   */
+  async restart(id: string, options: RestartOptions = {}): Promise<StoredProcess> {
+    return this.#launched(await restart(this.#context, id, undefined, options));
+  }
+
+  /**
    * Asks a process to end, kills it after `graceMs`, and tells how it ended; see `StopOptions`. One that has ended is left as
    * it is.
    *
@@ -193,6 +204,7 @@ export class ProcessStore implements AsyncDisposable {
       pinFile: proc.tier === 'A',
       told: { start: false, exit: false },
       empty: false,
+      strangers: [],
       // It was accepted as a specification, so it has a summary.
       summary: summarizeSpec(spec.spec)!,
     };

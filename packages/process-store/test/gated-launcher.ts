@@ -44,8 +44,10 @@ export const gatedLauncher: Launcher = async (config, options) => {
         throw new Error('run no-such-program: ENOENT');
       }
       const exited = ended.then(async (status) => {
-        if (!detached) {
+        if (detached) return status;
+        try {
           await options.onExit?.(status);
+        } finally {
           close();
         }
         return status;

@@ -1,5 +1,5 @@
-import { chmod, type FileHandle, link, readFile, rename, unlink } from 'node:fs/promises';
-import { inside, writeTemporary } from '../disk/write-once.ts';
+import { chmod, type FileHandle, link, readFile, rename } from 'node:fs/promises';
+import { inside, writeTemporary } from '../disk/temporary-file.ts';
 import { errnoCode } from '../errors.ts';
 
 /** As containerd's files had it: everybody may read them. */
@@ -17,25 +17,20 @@ export async function writeLayoutFile(
   text: string,
   { once = false }: { once?: boolean } = {},
 ): Promise<boolean> {
-  const temporary = await writeTemporary(directory, name, text);
-  try {
-    // Whatever the umask is.
-    await chmod(temporary, MODE);
-    if (!once) {
-      await rename(temporary, inside(directory, name));
-      await directory.sync();
-      return true;
+  await using temporary = await writeTemporary(directory, name, text);
+  // Whatever the umask is.
+  await chmod(temporary.path, MODE);
+  if (once) {
+    try {
+      await link(temporary.path, inside(directory, name));
+    } catch (error) {
+      if (errnoCode(error) !== 'EEXIST') throw error;
+      return false;
     }
-    await link(temporary, inside(directory, name));
-  } catch (error) {
-    if (!once || errnoCode(error) !== 'EEXIST') {
-      await unlink(temporary);
-      throw error;
-    }
-    await unlink(temporary);
-    return false;
+  } else {
+    await rename(temporary.path, inside(directory, name));
+    temporary.renamed();
   }
-  await unlink(temporary);
   await directory.sync();
   return true;
 }

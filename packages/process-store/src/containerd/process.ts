@@ -159,7 +159,7 @@ export class Process implements AsyncDisposable {
     const { store, key, paths, id, watch, found } = this.#parts;
     this.#requireOpen('delete');
     if (!force && !('status' in watch) && (await readConclusion(paths)) === undefined) {
-      throw new NotStoppedError(key, 'running', 'its end is not written down');
+      throw new NotStoppedError('delete', key, 'running', 'its end is not written down');
     }
     try {
       await store.delete(key, { force });

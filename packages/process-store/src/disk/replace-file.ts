@@ -1,16 +1,18 @@
-import { rename, unlink } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { openDirectory } from './open-directory.ts';
-import { inside, writeTemporary } from './write-once.ts';
+import { inside, writeInto, writeTemporary } from './temporary-file.ts';
 
-/** Writes a file in `directory` whole and durable, in place of the one there is; for what is not write-once. */
+/**
+ * Writes a file in `directory` whole and durable, in place of the one there is; for what is not write-once.
+ *
+ * Throws DiskError, and Node's error for anything else that the file system refuses; the old file is kept then.
+ */
 export async function replaceFile(directory: string, name: string, text: string): Promise<void> {
   await using handle = await openDirectory(directory);
-  const temporary = await writeTemporary(handle, name, text);
-  try {
-    await rename(temporary, inside(handle, name));
-  } catch (error) {
-    await unlink(temporary);
-    throw error;
-  }
-  await handle.sync();
+  await writeInto(handle, name, async () => {
+    await using temporary = await writeTemporary(handle, name, text);
+    await rename(temporary.path, inside(handle, name));
+    temporary.renamed();
+    await handle.sync();
+  });
 }

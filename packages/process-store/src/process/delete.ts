@@ -1,16 +1,24 @@
-import { isSyscallError, pidfdSendSignal } from '@pilotlight/scm-rights';
-import { ForeignNamespaceError, NotStoppedError, StillAliveError } from '../errors.ts';
+import { isSyscallError, pidfdSendSignal, pidfdState } from '@pilotlight/scm-rights';
+import {
+  BadRecordError,
+  ForeignNamespaceError,
+  NotStoppedError,
+  StillAliveError,
+} from '../errors.ts';
 import { deriveState } from '../record/derive-state.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
+import { lockRecord } from '../record/lock-record.ts';
+import type { ProcRecord } from '../record/proc-record.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import { tellRemoval } from '../supervision/tell.ts';
 import { here } from '../supervision/here.ts';
 import type { Observation } from '../supervision/observe.ts';
-import { killCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
+import { killCgroups, plannedCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
+import { readRemains, removeStray, requireEnded, requireGeneration } from './damaged-record.ts';
 import type { StoreContext } from './store-context.ts';
 import { runPoststop } from './poststop.ts';
-import { type LockedView, viewRecord, withRecord } from './view-record.ts';
+import { type LockedView, notFound, viewRecord, withRecord } from './view-record.ts';
 import { awaitEnd, record as recordEnd } from './wait.ts';
 
 export interface DeleteOptions {
@@ -25,11 +33,14 @@ export interface DeleteOptions {
 
 const KILL_DEADLINE_MS = 10_000;
 const KILL_ROUNDS = 5;
+const LOCK_DEADLINE_MS = 10_000;
 
 /**
- * Removes a process that has ended: its cgroup, its pin, its record; and runs the `poststop` hooks of its specification. With `force` it is killed and recorded first.
+ * Removes a process that has ended: its cgroup, its pin, its record; and runs the `poststop` hooks of its specification.
+ * With `force` it is killed and recorded first, and a damaged record is removed too if it is proven that its process does not run, without `poststop` hooks.
  *
- * Throws NotStoppedError, StillAliveError, ForeignNamespaceError, NotFoundError, BadRecordError, BusyError.
+ * Throws NotStoppedError, StillAliveError, ForeignNamespaceError, NotFoundError, BadRecordError, DamagedRecordError,
+ * NewerSchemaError, BusyError.
  */
 export async function deleteProcess(
   context: StoreContext,
@@ -37,40 +48,109 @@ export async function deleteProcess(
   generation: Generation | undefined,
   options: DeleteOptions = {},
 ): Promise<void> {
+  parseRecordKey(id);
+  try {
+    await deleteWhole(context, id, generation, options);
+  } catch (error) {
+    if (options.force !== true || !(error instanceof BadRecordError)) throw error;
+    await deleteDamaged(context, id, generation, options, error);
+  }
+  await context.root.tidy();
+}
+
+async function deleteWhole(
+  context: StoreContext,
+  id: string,
+  generation: Generation | undefined,
+  options: DeleteOptions,
+): Promise<void> {
   const { root, live } = context;
   const { force = false, signal } = options;
-  parseRecordKey(id);
   const deadlineMs = options.deadlineMs ?? KILL_DEADLINE_MS;
   await withRecord(
     root,
     id,
     generation,
     async ({ record, facts, seen }) => {
-      if (facts.exit === undefined) {
+      const own = live.get(id);
+      const isOwn = own !== undefined && isSameGeneration(own.generation, facts.proc);
+      // What we know the end of, though a full disk did not take it, has ended as well.
+      if (facts.exit === undefined && (!isOwn || own.exit === undefined)) {
         const state = deriveState(facts, seen?.kind);
         if (!force)
-          throw new NotStoppedError(id, state, `its process ${facts.proc.pid} is ${state}`);
+          throw new NotStoppedError(
+            'delete',
+            id,
+            state,
+            `its process ${facts.proc.pid} is ${state}`,
+          );
         await kill({ record, facts, seen }, id, deadlineMs, signal);
       }
-      // Its parent, if that is us, lets go of the folder and of the cgroup.
-      const own = live.get(id);
-      if (own !== undefined && isSameGeneration(own.generation, facts.proc)) {
-        await own.left;
-        live.delete(id);
-      }
-      // While we hold the container's lock, nothing more is executed in it.
-      for (const exec of await root.execs(id)) {
-        await deleteProcess(context, exec, undefined, { ...options, deadlineMs });
-      }
-      await emptyCgroups(context, { record, facts, seen }, id, force);
-      // Before the record goes: if we die in between, the next delete runs them again, and none is lost.
-      await runPoststop({ record, facts, seen }, options);
+      await clearAway(context, { record, facts, seen }, { ...options, deadlineMs });
       await tellRemoval(root.layout, record, facts.proc);
       await removeRecord(root.layout, record);
     },
     { signal },
   );
-  await root.tidy();
+}
+
+/** Deletes a record of which a file cannot be read, if it is proven that its process does not run. */
+async function deleteDamaged(
+  context: StoreContext,
+  id: string,
+  generation: Generation | undefined,
+  options: DeleteOptions,
+  damage: BadRecordError,
+): Promise<void> {
+  const { root, live } = context;
+  const { signal, deadlineMs = KILL_DEADLINE_MS } = options;
+  using rootLock = await root.enter(signal);
+  const path = root.layout.record(id);
+  if (rootLock === undefined || (await removeStray(path))) return;
+  await using record = await lockRecord(id, path, { deadlineMs: LOCK_DEADLINE_MS, signal });
+  if (record === undefined) throw await notFound(root, id);
+  const remains = await readRemains(record);
+  if (requireGeneration(remains, generation, damage) === 'other') throw await notFound(root, id);
+  await requireEnded(record, remains, damage, { deadlineMs, signal });
+  const own = live.get(id);
+  if (own !== undefined) {
+    await own.forget();
+    live.delete(id);
+  }
+  const { proc, spec } = remains;
+  for (const exec of await root.execs(id)) {
+    await deleteProcess(context, exec, undefined, options);
+  }
+  if (proc !== undefined) await emptyCgroups(context, proc, id, true);
+  else if (spec !== undefined) await removeCgroups(await plannedCgroups(spec));
+  if (proc !== undefined) await tellRemoval(root.layout, record, proc);
+  await removeRecord(root.layout, record);
+}
+
+/**
+ * Removes what a process that has ended left outside its record: what was executed in it, its cgroup; and runs its
+ * `poststop` hooks. The caller holds the record's lock, and if we die in between, does it again: none is lost.
+ */
+export async function clearAway(
+  context: StoreContext,
+  view: LockedView,
+  options: DeleteOptions,
+): Promise<void> {
+  const { root, live } = context;
+  const { key } = view.record;
+  // Its parent, if that is us, lets go of the folder and of the cgroup.
+  const own = live.get(key);
+  if (own !== undefined && isSameGeneration(own.generation, view.facts.proc)) {
+    if (own.exit === undefined) await own.left;
+    else await own.forget();
+    live.delete(key);
+  }
+  // While the container's lock is held, nothing more is executed in it.
+  for (const exec of await root.execs(key)) {
+    await deleteProcess(context, exec, undefined, options);
+  }
+  await emptyCgroups(context, view.facts.proc, key, options.force ?? false);
+  await runPoststop(view, options);
 }
 
 /** Kills, waits and records, in this order; the status is on disk before anything is removed. */
@@ -92,8 +172,11 @@ async function kill(
     await recordEnd(record.directory, facts, end);
   } catch (error) {
     signal?.throwIfAborted();
-    if (deadline.aborted) throw new StillAliveError('delete', id, facts.proc.pid, deadlineMs);
-    throw error;
+    if (!deadline.aborted) throw error;
+    // A zombie runs nothing any more, and who deletes it does not ask how it ended. Its parent may never reap it, or not
+    // before a full disk takes its record, and the space for that is what is deleted here.
+    if ('pidfd' in seen && pidfdState(seen.pidfd) !== 'running') return;
+    throw new StillAliveError('delete', id, facts.proc.pid, deadlineMs);
   }
 }
 
@@ -107,13 +190,13 @@ function sendKill(seen: Extract<Observation, { kind: 'alive' | 'zombie' }>): voi
 
 async function emptyCgroups(
   context: StoreContext,
-  { facts }: LockedView,
+  { bootId, cgroupPaths }: ProcRecord,
   id: string,
   force: boolean,
 ): Promise<void> {
   // After a restart the same path is somebody else's.
-  if (facts.proc.bootId !== here().bootId) return;
-  let busy = await removeCgroups(facts.proc.cgroupPaths);
+  if (bootId !== here().bootId) return;
+  let busy = await removeCgroups(cgroupPaths);
   if (busy.length === 0) return;
   const shared = await pathsOfOthers(context, id);
   busy = busy.filter((path) => !shared.has(path));
@@ -123,7 +206,12 @@ async function emptyCgroups(
     busy = await removeCgroups(busy);
   }
   if (busy.length === 0) return;
-  throw new NotStoppedError(id, 'stopped', `its cgroup still holds processes (${busy.join(', ')})`);
+  throw new NotStoppedError(
+    'delete',
+    id,
+    'stopped',
+    `its cgroup still holds processes (${busy.join(', ')})`,
+  );
 }
 
 /** Cgroups that other records name, whose processes are not ours to kill. */

@@ -3,7 +3,13 @@ import { join } from 'node:path/posix';
 import type { ExecOptions, OciProcess, OciSpec } from '@pilotlight/init';
 import type { FdLike, OwnedFd } from '@pilotlight/scm-rights';
 import { takeLock } from '../disk/lock.ts';
-import { errnoCode, ForeignNamespaceError, NotRunningError } from '../errors.ts';
+import {
+  DiskError,
+  errnoCode,
+  ForeignNamespaceError,
+  isDiskRefusal,
+  NotRunningError,
+} from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
@@ -125,6 +131,7 @@ async function reserve(
   try {
     await mkdir(root.layout.execs(container), { mode: 0o700 });
   } catch (error) {
+    if (isDiskRefusal(error)) throw new DiskError('make', root.layout.execs(container), error);
     if (errnoCode(error) !== 'EEXIST') throw error;
   }
   return reserveRecord(root, formatRecordKey({ container, exec: id }), signal);

@@ -3,10 +3,18 @@ import { type JsonValue, stringifyExactJson } from '@pilotlight/sync';
 import { markOnce } from '../disk/mark-once.ts';
 import { openDirectory } from '../disk/open-directory.ts';
 import { writeOnce } from '../disk/write-once.ts';
-import { CleanupError, StoreError } from '../errors.ts';
+import {
+  CleanupError,
+  DiskError,
+  errnoCode,
+  isDiskRefusal,
+  RootError,
+  StoreError,
+} from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { formatProcRecord, type ProcRecord, type Tier } from '../record/proc-record.ts';
+import { MAX_RECORD_BYTES } from '../record/parse-record.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
@@ -32,6 +40,8 @@ export interface LaunchPlace {
   record: LockedRecord;
   spec: SpecRecord;
   tier: Tier;
+  /** For a record that is made beside the one it replaces: puts it there, before the gate is opened, and back. */
+  replacement?: { enter: () => Promise<void>; leave: () => Promise<void> };
 }
 
 /** What every launch is asked for by its caller, whatever it launches. */
@@ -61,18 +71,18 @@ export async function attemptLaunch(
   let ran: Omit<LaunchedRecord, 'settled'>;
   try {
     ran = await attempt.run(prepare, conditions);
-    context.live.set(record.key, ran.live);
-    await context.at('started');
   } catch (error) {
     const thrown = await attempt.undo(error);
     await release(record, rootLock);
     throw thrown;
   }
+  context.live.set(record.key, ran.live);
   // The caller need not wait for that. If it fails, whoever looks at the record next does it.
   const settled = attempt
     .tellStart(ran.proc)
     .catch(() => undefined)
     .finally(() => release(record, rootLock));
+  await context.at('started');
   return { ...ran, settled };
 }
 
@@ -87,15 +97,18 @@ class LaunchAttempt {
   readonly #record: LockedRecord;
   readonly #spec: SpecRecord;
   readonly #tier: Tier;
+  readonly #replacement: LaunchPlace['replacement'];
+  #replaced = false;
   #writer: ExitWriter | undefined;
   #prepared: Prepared | undefined;
   #running = false;
 
-  constructor(context: StoreContext, { record, spec, tier }: LaunchPlace) {
+  constructor(context: StoreContext, { record, spec, tier, replacement }: LaunchPlace) {
     this.#context = context;
     this.#record = record;
     this.#spec = spec;
     this.#tier = tier;
+    this.#replacement = replacement;
   }
 
   /** Does every step in its order. Whatever it throws, call `undo`. */
@@ -106,8 +119,7 @@ class LaunchAttempt {
     const { at } = this.#context;
     const { directory, key, pinPath } = this.#record;
     await at('reserved');
-    const text = `${stringifyExactJson(this.#spec as unknown as JsonValue)}\n`;
-    await writeOnce(directory, recordFiles.spec, text);
+    await writeOnce(directory, recordFiles.spec, formatSpec(this.#spec));
     await at('specified');
 
     const prepared = await this.#prepare(prepare);
@@ -115,7 +127,7 @@ class LaunchAttempt {
 
     // Nothing may be executed before the two below are done.
     if (this.#tier === 'A') {
-      pinPidfd(prepared.pidfd, pinPath);
+      pin(prepared, pinPath);
       await at('pinned');
     }
     const proc = this.#describe(prepared);
@@ -124,6 +136,11 @@ class LaunchAttempt {
 
     await beforeRun?.({ key, id: proc.id, pid: proc.pid });
     signal?.throwIfAborted();
+    if (this.#replacement !== undefined) {
+      await this.#replacement.enter();
+      this.#replaced = true;
+      await at('replaced');
+    }
     await markOnce(directory, recordFiles.released);
     this.#writer!.describe({ released: true });
     await at('released');
@@ -148,18 +165,32 @@ class LaunchAttempt {
       async () => this.#running || prepared?.abort(),
       async () => removeCgroups(prepared?.cgroupPaths ?? []),
       async () => this.#writer?.close(),
+      async () => (this.#replaced ? this.#replacement?.leave() : undefined),
       async () => removeRecord(this.#context.root.layout, this.#record),
     ];
     for (const attempt of attempts) {
       await attempt().catch((failure: unknown) => failures.push(failure));
     }
-    if (failures.length === 0) return error;
-    return new CleanupError(`launch ${this.#record.key}`, error, failures);
+    const first = (await this.#wasRemoved(error)) ?? error;
+    if (failures.length === 0) return first;
+    return new CleanupError(`launch ${this.#record.key}`, first, failures);
+  }
+
+  /** Somebody removed the folder under the launch: the bare ENOENT of a path in it would tell nobody that. */
+  async #wasRemoved(error: unknown): Promise<RootError | undefined> {
+    const { key, path, directory } = this.#record;
+    if (errnoCode(error) !== 'ENOENT' || (await directory.stat()).nlink > 0) return undefined;
+    return new RootError(path, `launch ${key}: its record ${path} was removed meanwhile`, {
+      hint: 'Look for what deletes files of the store; nothing of the launch is left.',
+      cause: error,
+    });
   }
 
   async #prepare(prepare: Prepare): Promise<Prepared> {
     // With a folder of its own, which stays open when the locks are released.
-    const writer = new ExitWriter(this.#spec.id, await openDirectory(this.#record.path));
+    const writer = new ExitWriter(this.#spec.id, await openDirectory(this.#record.path), {
+      insist: this.#tier !== 'A',
+    });
     this.#writer = writer;
     this.#prepared = await prepare((status) => writer.record(status));
     writer.describe({ cgroupPaths: this.#prepared.cgroupPaths });
@@ -191,5 +222,25 @@ class LaunchAttempt {
       namespaces,
       recordedAt: new Date().toISOString(),
     };
+  }
+}
+
+/** Throws StoreError for what would be too big to be read again. */
+function formatSpec(spec: SpecRecord): string {
+  const text = `${stringifyExactJson(spec as unknown as JsonValue)}\n`;
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= MAX_RECORD_BYTES) return text;
+  throw new StoreError(
+    'ERR_STORE_SPEC_TOO_LARGE',
+    `record the specification of ${spec.id}: it has ${bytes} bytes, more than ${MAX_RECORD_BYTES}`,
+    { hint: 'Hand what is big to the program in a file.' },
+  );
+}
+
+function pin({ pidfd }: Prepared, path: string): void {
+  try {
+    pinPidfd(pidfd, path);
+  } catch (error) {
+    throw isDiskRefusal(error) ? new DiskError('pin at', path, error) : error;
   }
 }

@@ -26,7 +26,12 @@ export class LiveProcess {
     void this.#watch();
   }
 
-  /** How it ended, if it was recorded here. */
+  /** Resolves when the disk has refused the record of its end. */
+  get refused(): Promise<void> {
+    return this.#writer.refused;
+  }
+
+  /** How it ended, if that is known here. */
   get exit(): ExitRecord | undefined {
     return this.#writer.exit;
   }
@@ -38,6 +43,12 @@ export class LiveProcess {
       this.launched.detach();
       await this.#close();
     }
+    return this.left;
+  }
+
+  /** Tries no longer to record its end, which is deleted. Resolves with `left`. */
+  async forget(): Promise<void> {
+    await this.#writer.close();
     return this.left;
   }
 

@@ -1,7 +1,8 @@
-import { BusyError, errnoCode, NotFoundError, RootError } from '../errors.ts';
+import { BusyError, errnoCode, isDiskRefusal, NotFoundError, RootError } from '../errors.ts';
 import { deriveState, type ProcessState } from '../record/derive-state.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { StoreRoot } from '../root/store-root.ts';
+import { describeExit, findingOf, subjectOf } from '../supervision/record-exit.ts';
 import { hasUntold } from '../supervision/tell.ts';
 import {
   notFound,
@@ -88,6 +89,7 @@ async function loadUnless(
   const view = await viewRecord(root, id, undefined, (seen) => ({
     loaded: toLoaded(seen),
     unfinished: isUnfinished(seen),
+    seen: seen.seen,
   }));
   if (!view.unfinished) return view.loaded;
   try {
@@ -95,9 +97,21 @@ async function loadUnless(
   } catch (error) {
     // Busy: whoever holds the lock finishes it. Not ours to write: then somebody else has to.
     if (error instanceof BusyError && options.deadlineMs !== undefined) return view.loaded;
-    if (view.loaded !== undefined && isRefusal(error)) return view.loaded;
+    if (view.loaded !== undefined && isRefusal(error)) return withEnd(view.loaded, view.seen);
     throw error;
   }
+}
+
+/** With the end that was seen and cannot be recorded now. */
+async function withEnd(
+  { facts, state }: LoadedRecord,
+  seen: RecordView['seen'],
+): Promise<LoadedRecord> {
+  if (seen?.kind !== 'ended' && seen?.kind !== 'lost') return { facts, state };
+  return {
+    facts: { ...facts, exit: await describeExit(subjectOf(facts), findingOf(seen)) },
+    state,
+  };
 }
 
 function toLoaded({ facts, seen }: Pick<RecordView, 'facts' | 'seen'>): LoadedRecord | undefined {
@@ -115,8 +129,9 @@ function isUnfinished({ facts, seen }: RecordView): boolean {
 }
 
 function isRefusal(error: unknown): boolean {
+  if (isDiskRefusal(error)) return true;
   const code = errnoCode(error instanceof RootError ? error.cause : error);
-  return code === 'EROFS' || code === 'EACCES' || code === 'EPERM';
+  return code === 'EACCES' || code === 'EPERM';
 }
 
 function toError(value: unknown): Error {

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { BusyError, errnoCode, IdInUseError } from '../errors.ts';
+import { mkdir, rmdir } from 'node:fs/promises';
+import { BusyError, DiskError, errnoCode, IdInUseError, isDiskRefusal } from '../errors.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { readFacts } from '../record/read-facts.ts';
 import type { StoreRoot } from '../root/store-root.ts';
@@ -12,7 +12,7 @@ const LOCK_DEADLINE_MS = 10_000;
  * Makes and locks the folder of a new record; the caller disposes the result. mkdir(2) is the reservation.
  *
  * What a launcher left that died before it recorded a process does not keep the id. The caller holds the root's lock.
- * Throws IdInUseError, BusyError.
+ * Throws IdInUseError, DiskError, BusyError.
  */
 export async function reserveRecord(
   root: StoreRoot,
@@ -26,12 +26,26 @@ export async function reserveRecord(
       if (await dropAbandoned(root, id, path)) continue;
       throw new IdInUseError(id, root.layout.root);
     }
-    const record = await lockRecord(id, path, { deadlineMs: LOCK_DEADLINE_MS, signal });
+    const record = await lockMade(id, path, signal);
     // Between the two somebody took our bare folder for an abandoned one and removed it.
     if (record === undefined) continue;
     if (await isOurs(record)) return record;
     await record[Symbol.asyncDispose]();
     throw new IdInUseError(id, root.layout.root);
+  }
+}
+
+async function lockMade(
+  id: string,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<LockedRecord | undefined> {
+  try {
+    return await lockRecord(id, path, { deadlineMs: LOCK_DEADLINE_MS, signal });
+  } catch (error) {
+    // On a full disk there is room for the folder, and none for its lock. Only an empty folder goes.
+    if (isDiskRefusal(error)) await rmdir(path).catch(() => undefined);
+    throw error;
   }
 }
 
@@ -51,6 +65,7 @@ async function makeFolder(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (errnoCode(error) === 'EEXIST') return false;
+    if (isDiskRefusal(error)) throw new DiskError('make', path, error);
     throw error;
   }
 }

@@ -1,10 +1,11 @@
 import { isSyscallError, pidfdSendSignal, signalNumber } from '@pilotlight/scm-rights';
-import { ForeignNamespaceError, NotRunningError } from '../errors.ts';
+import { ForeignNamespaceError, isDiskRefusal, isStoreError, NotRunningError } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { Generation } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
-import { notFound, viewRecord, withRecord } from './view-record.ts';
+import { describeExit as describeEnd, findingOf, subjectOf } from '../supervision/record-exit.ts';
+import { notFound, type RecordView, viewRecord, withRecord } from './view-record.ts';
 
 /**
  * Sends a signal, by name or number, to exactly the recorded process, through a pidfd.
@@ -20,22 +21,37 @@ export async function signalProcess(
 ): Promise<void> {
   parseRecordKey(id);
   const number = signalNumber(signal);
-  const sent = await viewRecord(root, id, generation, ({ seen }) => {
-    if (seen?.kind === 'hidden') throw new ForeignNamespaceError('signal', id);
-    if (seen === undefined || !('pidfd' in seen)) return false;
-    try {
-      pidfdSendSignal(seen.pidfd, number);
-      return true;
-    } catch (error) {
-      // Reaped since we looked.
-      if (isSyscallError(error, 'ESRCH')) return false;
-      throw error;
-    }
-  });
-  if (sent) return;
-  const exit = await withRecord(root, id, generation, ({ facts }) => describeExit(facts.exit));
+  const seen = await viewRecord(root, id, generation, (view) => send(view, id, number));
+  if (seen === 'sent') return;
+  let exit: string | undefined;
+  try {
+    exit = await withRecord(root, id, generation, ({ facts }) => describeExit(facts.exit));
+  } catch (error) {
+    // Nothing can be recorded there now, but what was seen is true.
+    if (!isDiskRefusal(error) && !isStoreError(error, 'ERR_STORE_ROOT')) throw error;
+    exit = describeExit(seen);
+  }
   if (exit === undefined) throw await notFound(root, id);
   throw new NotRunningError(`send ${signal} to`, id, exit);
+}
+
+async function send(
+  { facts, seen }: RecordView,
+  id: string,
+  signal: number,
+): Promise<'sent' | ExitRecord | undefined> {
+  if (seen?.kind === 'hidden') throw new ForeignNamespaceError('signal', id);
+  if (facts === undefined) return undefined;
+  if (seen === undefined) return facts.exit;
+  if (!('pidfd' in seen)) return describeEnd(subjectOf(facts), findingOf(seen));
+  try {
+    pidfdSendSignal(seen.pidfd, signal);
+    return 'sent';
+  } catch (error) {
+    // Reaped since we looked.
+    if (isSyscallError(error, 'ESRCH')) return undefined;
+    throw error;
+  }
 }
 
 /** How a process ended, as the end of a sentence. */

@@ -1,21 +1,23 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { openDirectory } from '../disk/open-directory.ts';
 import { inside } from '../disk/write-once.ts';
 import { BadRecordError, errnoCode, NotFoundError } from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
+import { missingFile, requireUnfinished } from '../record/require-recorded.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
-import { type RecordFacts, readFacts } from '../record/read-facts.ts';
+import { isComplete, type RecordFacts, readFacts } from '../record/read-facts.ts';
 import { type SpecSummary, summarizeSpec, type SpecRecord } from '../record/spec-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
 import { type Observation, observe } from '../supervision/observe.ts';
-import { recover } from '../supervision/recover.ts';
+import { recover, type Recovered } from '../supervision/recover.ts';
 
 const LOCK_DEADLINE_MS = 10_000;
+const READINGS = 3;
 
 /** A record of a process, complete. */
 export interface ProcessFacts extends RecordFacts {
@@ -88,7 +90,7 @@ export async function withRecord<T>(
   if (rootLock === undefined) throw await notFound(root, id);
   await using record = await lockRecord(id, path, { deadlineMs, signal });
   if (record === undefined) throw await notFound(root, id);
-  const recovered = await recover(root.layout, record, here());
+  const recovered = await recoverHeld(root, id, record);
   if (recovered === undefined) return undefined;
   try {
     const facts = requireProcess(path, recovered.facts, generation);
@@ -96,6 +98,22 @@ export async function withRecord<T>(
     return await use({ record, facts, seen: recovered.seen });
   } finally {
     closeObservation(recovered.seen);
+  }
+}
+
+async function recoverHeld(
+  root: StoreRoot,
+  id: string,
+  record: LockedRecord,
+): Promise<Recovered | undefined> {
+  try {
+    return await recover(root.layout, record, here());
+  } catch (error) {
+    // Somebody removes what is locked, by hand.
+    if (errnoCode(error) === 'ENOENT' && !(await isStillAt(record.path, record.directory))) {
+      throw await notFound(root, id);
+    }
+    throw error;
   }
 }
 
@@ -129,11 +147,30 @@ async function readOpen(
   directory: FileHandle,
   path: string,
 ): Promise<RecordFacts> {
+  let facts: RecordFacts | undefined;
   try {
-    return await readFacts(directory, path);
+    // Without the lock a file may come while the folder is read, and be missed though a later one is seen.
+    for (let reading = 0; reading < READINGS; reading++) {
+      facts = await readFacts(directory, path);
+      if (isComplete(facts)) return facts;
+    }
   } catch (error) {
     // Deleted between opening and reading.
     if (errnoCode(error) === 'ENOENT') throw await notFound(root, id);
+    throw error;
+  }
+  // Or it is being deleted, file by file.
+  if (facts === undefined || !(await isStillAt(path, directory))) throw await notFound(root, id);
+  return facts;
+}
+
+async function isStillAt(path: string, directory: FileHandle): Promise<boolean> {
+  const mine = await directory.stat({ bigint: true });
+  try {
+    const current = await stat(path, { bigint: true });
+    return current.ino === mine.ino && current.dev === mine.dev;
+  } catch (error) {
+    if (errnoCode(error) === 'ENOENT') return false;
     throw error;
   }
 }
@@ -145,18 +182,14 @@ function requireProcess(
 ): ProcessFacts | undefined | 'other' {
   const { spec, proc } = facts;
   if (proc === undefined) {
-    if (facts.exit !== undefined || facts.released) throw missing(path, recordFiles.proc);
+    requireUnfinished(path, facts);
     return undefined;
   }
-  if (spec === undefined) throw missing(path, recordFiles.spec);
+  if (spec === undefined) throw missingFile(path, recordFiles.spec);
   if (generation !== undefined && !isSameGeneration(proc, generation)) return 'other';
   const summary = summarizeSpec(spec.spec);
   if (summary === undefined) {
     throw new BadRecordError(`${path}/${recordFiles.spec}`, 'spec: is no OCI specification');
   }
   return { ...facts, spec, proc, summary };
-}
-
-function missing(path: string, name: string): BadRecordError {
-  return new BadRecordError(`${path}/${name}`, 'it is missing, though later files are there');
 }

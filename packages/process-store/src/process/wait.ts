@@ -1,13 +1,21 @@
 import type { FileHandle } from 'node:fs/promises';
-import { BusyError, ForeignNamespaceError, isStoreError, NotFoundError } from '../errors.ts';
+import {
+  BusyError,
+  errnoCode,
+  ForeignNamespaceError,
+  isDiskRefusal,
+  isStoreError,
+  NotFoundError,
+} from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { describeReaped, type Observation } from '../supervision/observe.ts';
 import { hasUntold } from '../supervision/tell.ts';
-import { recordExit } from '../supervision/record-exit.ts';
+import { findingOf, subjectOf, tryRecordExit } from '../supervision/record-exit.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
+import type { LiveProcess } from './live-process.ts';
 import type { StoreContext } from './store-context.ts';
 import {
   notFound,
@@ -20,7 +28,9 @@ import {
 const UNPIN_DEADLINE_MS = 2000;
 
 /**
- * Waits for the end of a process, whoever launched it, and returns its exit record, which is on disk then.
+ * Waits for the end of a process, whoever launched it, and returns its exit record, which is on disk then, unless
+ * the disk is full or read-only: the pin keeps the status in this case, or the launcher does. `launched` is the process
+ * itself, if it was launched here.
  *
  * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError.
  */
@@ -29,18 +39,21 @@ export async function wait(
   id: string,
   generation: Generation | undefined,
   signal?: AbortSignal,
+  launched?: LiveProcess,
 ): Promise<ExitRecord> {
   const { root } = context;
   parseRecordKey(id);
   signal?.throwIfAborted();
-  const live = context.live.get(id);
+  const live = launched ?? context.live.get(id);
   if (live !== undefined && isSameGeneration(live.generation, generation ?? live.generation)) {
-    // Launched here: the parent tells the status, and when it was.
-    await unlessAborted(live.left, signal);
+    // Launched here: the parent tells the status, and when it was, even if the record is deleted by now.
+    await unlessAborted(Promise.race([live.left, live.refused]), signal);
     if (live.exit !== undefined) return live.exit;
   }
   for (;;) {
-    const exit = await viewRecord(root, id, generation, (view) => awaitExit(view, id, signal));
+    const exit = await viewRecord(root, id, generation, (view) =>
+      awaitExit(root, view, id, signal),
+    );
     if (exit !== undefined) {
       await finish(root, id, generation);
       return exit;
@@ -68,13 +81,14 @@ export async function finish(
     await withRecord(root, id, generation, () => undefined, { deadlineMs: UNPIN_DEADLINE_MS });
   } catch (error) {
     if (error instanceof NotFoundError || error instanceof BusyError) return;
-    // Only those who may write can tidy; the end is known all the same.
-    if (isStoreError(error, 'ERR_STORE_ROOT')) return;
+    // Only those who may write can tidy, and only where there is room; the end is known all the same.
+    if (isStoreError(error, 'ERR_STORE_ROOT') || isDiskRefusal(error)) return;
     throw error;
   }
 }
 
 async function awaitExit(
+  root: StoreRoot,
   { directory, facts, seen }: RecordView,
   id: string,
   signal: AbortSignal | undefined,
@@ -84,7 +98,13 @@ async function awaitExit(
   if (seen === undefined) return undefined;
   const end = await awaitEnd(seen, signal);
   if (end.kind === 'hidden') throw new ForeignNamespaceError('wait for', id);
-  return record(directory, facts, end);
+  try {
+    return await record(directory, facts, end);
+  } catch (error) {
+    // Deleted while we waited, and nothing tells how it ended.
+    if (errnoCode(error) === 'ENOENT') throw await notFound(root, id);
+    throw error;
+  }
 }
 
 type End = Extract<Observation, { kind: 'ended' | 'lost' | 'hidden' }>;
@@ -98,19 +118,15 @@ export async function awaitEnd(seen: Observation, signal?: AbortSignal): Promise
 
 /**
  * Records an end that was just seen. If the parent was ours and alive it has done so: it records before it reaps, and
- * nobody but the parent lets us see the end.
+ * nobody but the parent lets us see the end. Where the disk takes nothing the truth is told all the same: the pin keeps it.
  */
 export async function record(
   directory: FileHandle,
   facts: ProcessFacts,
   end: Extract<End, { kind: 'ended' | 'lost' }>,
 ): Promise<ExitRecord> {
-  const subject = { ...facts.proc, released: facts.released };
-  return recordExit(
-    directory,
-    subject,
-    end.kind === 'lost' ? { reason: end.reason } : { status: end.status, source: end.source },
-  );
+  const { exit } = await tryRecordExit(directory, subjectOf(facts), findingOf(end));
+  return exit;
 }
 
 async function unlessAborted(

@@ -70,7 +70,7 @@ const good = {
 };
 
 test.each([
-  ['another schema', { schema: 2 }],
+  ['a schema that is none', { schema: 1.5 }],
   ['a code that is not that of the raw status', { code: 0 }],
   ['code and signal at once', { signal: 9 }],
   ['no status, yet a source', { rawStatus: null, code: null }],

@@ -1,11 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { inside } from '../disk/write-once.ts';
+import { inside, temporaryName } from '../disk/temporary-file.ts';
 import { recordFiles } from '../layout.ts';
 import { type ExitRecord, exitRecordSchema } from './exit-record.ts';
 import { readRecord } from './parse-record.ts';
 import { type ProcRecord, procRecordSchema } from './proc-record.ts';
 import { type SpecRecord, specRecordSchema } from './spec-record.ts';
+
+const OURS: ReadonlySet<string> = new Set(Object.values(recordFiles));
 
 /** What the files of one record say. */
 export interface RecordFacts {
@@ -19,6 +21,8 @@ export interface RecordFacts {
   told: { start: boolean; exit: boolean };
   /** Whether there is any file at all besides the lock. */
   empty: boolean;
+  /** Names in the folder that are none of ours. */
+  strangers: readonly string[];
 }
 
 /** Reads a record from its open folder; `path` is that folder's name in messages. Throws BadRecordError. */
@@ -39,5 +43,12 @@ export async function readFacts(directory: FileHandle, path: string): Promise<Re
     pinFile: names.has(recordFiles.pin),
     told: { start: names.has(recordFiles.toldStart), exit: names.has(recordFiles.toldExit) },
     empty: ![...names].some((name) => name !== recordFiles.lock && !name.startsWith('.')),
+    strangers: [...names].filter((name) => !OURS.has(name) && !temporaryName.test(name)),
   };
+}
+
+/** Whether no file is missing that was written before one that is there. */
+export function isComplete({ spec, proc, released, exit }: RecordFacts): boolean {
+  if (proc === undefined) return exit === undefined && !released;
+  return spec !== undefined;
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path/posix';
-import { unpin } from '@pilotlight/scm-rights';
+import { isPin } from '@pilotlight/scm-rights';
+import { errnoCode } from '../errors.ts';
 import type { StoreLayout } from '../layout.ts';
+import { dropPin } from './drop-pin.ts';
 import type { LockedRecord } from './lock-record.ts';
 
 /**
@@ -13,12 +15,29 @@ import type { LockedRecord } from './lock-record.ts';
  */
 export async function removeRecord(layout: StoreLayout, record: LockedRecord): Promise<void> {
   // A mounted file cannot be removed, and a mount that moved away would be lost to us.
-  unpin(record.pinPath);
+  dropMountedPin(record.pinPath);
   const gone = join(
     layout.gone,
     `${record.key.replace('/', ':').slice(0, 200)}.${randomBytes(6).toString('hex')}`,
   );
-  await rename(record.path, gone);
+  try {
+    await mkdir(layout.gone, { mode: 0o700 }).catch(ignoreExisting);
+    await rename(record.path, gone);
+  } catch (error) {
+    // Somebody removed the record, or the whole root, by hand.
+    if (errnoCode(error) === 'ENOENT') return;
+    throw error;
+  }
   // Somebody who records the same exit may be adding a file just now.
   await rm(gone, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** It is made with the root; only somebody's hand takes it away. */
+function ignoreExisting(error: unknown): void {
+  if (errnoCode(error) !== 'EEXIST') throw error;
+}
+
+/** What is no pin goes with the folder, whatever it is. */
+function dropMountedPin(path: string): void {
+  if (isPin(path)) dropPin(path);
 }

@@ -1,5 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
-import { errnoCode, messageOf, RootError } from '../errors.ts';
+import { DiskError, diskHint, errnoCode, isDiskRefusal, messageOf, RootError } from '../errors.ts';
 import { storeLayout } from '../layout.ts';
 import { here } from '../supervision/here.ts';
 
@@ -9,7 +9,7 @@ const OURS = new Set(['lock', 'watchers.lock', 'p', 'gone', 'events', 'meta.json
 /**
  * Makes the root directory, mode 0700, or checks the one there is. Returns true if it made it.
  *
- * Throws RootError when it cannot be made, is no directory, lets others write, belongs to another user, or holds
+ * Throws DiskError, and RootError when it cannot be made, is no directory, lets others write, belongs to another user, or holds
  * something that is no store.
  */
 export async function makeRoot(root: string): Promise<boolean> {
@@ -17,11 +17,23 @@ export async function makeRoot(root: string): Promise<boolean> {
   try {
     made = await mkdir(root, { recursive: true, mode: 0o700 });
   } catch (error) {
+    const refusal = await findRefusal(root, error);
+    if (refusal !== undefined) throw new DiskError('make store', root, refusal);
     throw cannot('make', root, error);
   }
   if (made !== undefined) return true;
   await checkRoot(root);
   return false;
+}
+
+/** Node makes ENOENT of EROFS when it makes directories recursively: the plain call tells. */
+async function findRefusal(root: string, error: unknown): Promise<unknown> {
+  if (isDiskRefusal(error)) return error;
+  if (errnoCode(error) !== 'ENOENT') return undefined;
+  return mkdir(root, { mode: 0o700 }).then(
+    () => undefined,
+    (plain: unknown) => (isDiskRefusal(plain) ? plain : undefined),
+  );
 }
 
 /** Checks that an existing directory can serve as root. Throws RootError; false if there is none. */
@@ -61,14 +73,8 @@ export async function checkRoot(root: string): Promise<boolean> {
 
 /** Turns a refusal of the file system into the error of the root. */
 export function cannot(action: string, root: string, error: unknown): RootError {
-  const code = errnoCode(error);
   return new RootError(root, `${action} store ${storeLayout(root).root}: ${messageOf(error)}`, {
-    hint:
-      code === 'EACCES' || code === 'EPERM'
-        ? 'Act as the owner of the store, or choose a root that you may write to.'
-        : code === 'EROFS'
-          ? 'Choose a root on a writable file system, best one in memory such as /run.'
-          : 'Check the path and the file system it is on.',
+    hint: diskHint(errnoCode(error)),
     cause: error,
   });
 }

@@ -11,12 +11,21 @@ import { takeLock } from '../disk/lock.ts';
 import { openDirectory } from '../disk/open-directory.ts';
 import { replaceFile } from '../disk/replace-file.ts';
 import { writeOnce } from '../disk/write-once.ts';
-import { BusyError, errnoCode, RootError } from '../errors.ts';
+import {
+  BadRecordError,
+  BusyError,
+  DiskError,
+  errnoCode,
+  isDiskRefusal,
+  NewerSchemaError,
+  RootError,
+} from '../errors.ts';
 import { type StoreLayout, storeLayout } from '../layout.ts';
 import { type MetaRecord, metaRecordSchema, type ProbeRecord } from '../record/meta-record.ts';
 import { readRecord } from '../record/parse-record.ts';
 import type { Tier } from '../record/proc-record.ts';
 import { formatRecordKey } from '../record/record-key.ts';
+import { sweepGone } from '../record/sweep-gone.ts';
 import { here } from '../supervision/here.ts';
 import { cannot, checkRoot, makeRoot } from './check-root.ts';
 
@@ -56,12 +65,22 @@ export class StoreRoot {
       if (await makeRoot(root)) made = true;
       else if (!made && (await this.#isFurnished())) return;
       const done = await this.#guard('make', () => this.#furnish(made)).catch(async (error) => {
-        if (made) await rmdir(root).catch(() => undefined);
+        await this.#clearAway(made);
         throw error;
       });
       if (done) return;
     }
     throw this.#vanishing();
+  }
+
+  /** After a failure to make it: removes what was made. */
+  async #clearAway(made: boolean): Promise<void> {
+    try {
+      await this.tidy();
+      if (made) await rmdir(this.layout.root);
+    } catch {
+      // The failure itself is what matters.
+    }
   }
 
   /** The shared lock for work on single records; the caller closes it. Undefined if there is no root. */
@@ -167,11 +186,12 @@ export class StoreRoot {
       throw error;
     }
     if (lock === undefined) return true;
-    let meta: MetaRecord | undefined;
+    let meta: MetaRecord | undefined | 'unreadable';
     try {
       using unwatched = await this.#lockOutWatchers();
       if (unwatched === undefined) return true;
-      meta = await this.#readMeta();
+      meta = await this.#readMeta().catch(leaveUnreadable);
+      if (meta === 'unreadable') return true;
       // The mount can only be undone where it was made.
       if (isMountedElsewhere(meta)) return true;
       if (!(await this.#unfurnish())) return true;
@@ -183,11 +203,13 @@ export class StoreRoot {
   }
 
   /** Undefined if somebody watches events, and will tidy when done. */
-  async #lockOutWatchers(): Promise<OwnedFd | undefined> {
+  async #lockOutWatchers(): Promise<Disposable | undefined> {
     try {
       return await takeLock(this.layout.watchers, 'exclusive', { deadlineMs: 0 });
     } catch (error) {
       if (error instanceof BusyError) return undefined;
+      // On a full disk the file cannot be made, and those who watch would have made it.
+      if (isDiskRefusal(error)) return { [Symbol.dispose]() {} };
       throw error;
     }
   }
@@ -227,6 +249,7 @@ export class StoreRoot {
       if (errnoCode(error) === 'ENOTEMPTY') return false;
       if (errnoCode(error) !== 'ENOENT') throw error;
     }
+    await sweepGone(this.layout);
     await rm(gone, { recursive: true, force: true });
     await rm(events, { recursive: true, force: true });
     const temporaries = (await readdir(root)).filter((name) => name.startsWith('.meta.json.'));
@@ -312,6 +335,8 @@ export class StoreRoot {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof DiskError) throw error;
+      if (isDiskRefusal(error)) throw new DiskError(`${action} store`, this.layout.root, error);
       if (errnoCode(error)?.startsWith('E') === true && !errnoCode(error)?.startsWith('ERR_')) {
         throw cannot(action, this.layout.root, error);
       }
@@ -360,7 +385,13 @@ function isMountedElsewhere(meta: MetaRecord | undefined): boolean {
 }
 
 function isRefusal(error: unknown): boolean {
-  return ['EROFS', 'EACCES', 'EPERM'].includes(errnoCode(error) ?? '');
+  return isDiskRefusal(error) || ['EACCES', 'EPERM'].includes(errnoCode(error) ?? '');
+}
+
+/** A store whose own file cannot be read is used until somebody has looked at it, and not tidied away. */
+function leaveUnreadable(error: unknown): 'unreadable' {
+  if (error instanceof BadRecordError || error instanceof NewerSchemaError) return 'unreadable';
+  throw error;
 }
 
 async function makeFolder(path: string): Promise<void> {

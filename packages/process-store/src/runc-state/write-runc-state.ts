@@ -1,6 +1,6 @@
 import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { openDirectory } from '../disk/open-directory.ts';
-import { inside, writeTemporary } from '../disk/write-once.ts';
+import { inside, writeTemporary } from '../disk/temporary-file.ts';
 import { CleanupError, errnoCode, IdInUseError, messageOf, RuncStateError } from '../errors.ts';
 import { factsOf, type StoredProcess } from '../stored-process.ts';
 import { describeState } from './describe-state.ts';
@@ -48,8 +48,9 @@ async function fill(directory: string, text: string): Promise<void> {
   await chmod(directory, 0o711);
   await using handle = await openDirectory(directory);
   // Renamed into place as runc does it: nobody reads half a file.
-  const temporary = await writeTemporary(handle, 'state.json', text);
-  await rename(temporary, inside(handle, 'state.json'));
+  await using temporary = await writeTemporary(handle, 'state.json', text);
+  await rename(temporary.path, inside(handle, 'state.json'));
+  temporary.renamed();
   await handle.sync();
 }
 

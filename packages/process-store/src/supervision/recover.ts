@@ -1,19 +1,20 @@
-import { type FileHandle, readdir, stat, unlink } from 'node:fs/promises';
-import { pinPidfd, unpin } from '@pilotlight/scm-rights';
-import { inside } from '../disk/write-once.ts';
+import { type FileHandle, readdir } from 'node:fs/promises';
+import { pinPidfd } from '@pilotlight/scm-rights';
+import { sweepTemporaries } from '../disk/sweep-temporaries.ts';
+import { inside } from '../disk/temporary-file.ts';
 import { errnoCode, StoreError } from '../errors.ts';
 import { recordFiles, type StoreLayout } from '../layout.ts';
+import { dropPin } from '../record/drop-pin.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { plannedCgroups, removeCgroups } from '../process/cgroups.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
+import { requireUnfinished } from '../record/require-recorded.ts';
 import { removeRecord } from '../record/remove-record.ts';
 import type { Here } from './here.ts';
 import { type Observation, observe } from './observe.ts';
-import { type ExitFinding, recordExit } from './record-exit.ts';
+import { findingOf, subjectOf, tryRecordExit } from './record-exit.ts';
 import { tell } from './tell.ts';
 
-/** Dot files are temporary; older than this nobody is writing them any more. */
-const TEMPORARY_MS = 60_000;
 /** What is executed in a container is launched in milliseconds; a launch that hangs does not hold up the rest. */
 const EXEC_DEADLINE_MS = 1000;
 
@@ -36,11 +37,11 @@ export async function recover(
   where: Here,
 ): Promise<Recovered | undefined> {
   const facts = await readFacts(record.directory, record.path);
-  await sweepTemporaries(record);
+  await sweepTemporaries(record.directory);
   // 1. The exit is recorded: the pin has done its duty.
   if (facts.exit !== undefined && facts.proc !== undefined) {
     const { proc } = facts;
-    if (facts.pinFile) unpin(record.pinPath);
+    if (facts.pinFile) dropPin(record.pinPath);
     await finishExecs(layout, record, where);
     await tell(layout, record, { ...facts, proc });
     return { facts, seen: undefined };
@@ -48,6 +49,7 @@ export async function recover(
   if (facts.exit !== undefined) return { facts, seen: undefined };
   // 2. No process was recorded, so none was released: its gate has closed with the launcher, and it leaves by itself.
   if (facts.proc === undefined) {
+    requireUnfinished(record.path, facts);
     if (facts.spec !== undefined) await removeCgroups(await plannedCgroups(facts.spec));
     await removeRecord(layout, record);
     return undefined;
@@ -73,14 +75,14 @@ async function settle(
   switch (seen.kind) {
     case 'ended':
     case 'lost': {
-      const finding: ExitFinding =
-        seen.kind === 'lost'
-          ? { reason: seen.reason }
-          : { status: seen.status, source: seen.source };
-      const subject = { ...facts.proc, released: facts.released };
-      const exit = await recordExit(record.directory, subject, finding);
+      const { exit, recorded } = await tryRecordExit(
+        record.directory,
+        subjectOf(facts),
+        findingOf(seen),
+      );
       // Never before the exit is on disk.
-      if (facts.pinFile) unpin(record.pinPath);
+      if (!recorded) return { facts: { ...facts, exit }, seen: undefined };
+      if (facts.pinFile) dropPin(record.pinPath);
       await finishExecs(layout, record, where);
       await tell(layout, record, { ...facts, exit });
       return { facts: { ...facts, exit }, seen: undefined };
@@ -127,20 +129,7 @@ async function listExecs(directory: FileHandle): Promise<string[]> {
   try {
     return await readdir(inside(directory, recordFiles.execs));
   } catch (error) {
-    if (errnoCode(error) === 'ENOENT') return [];
+    if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR') return [];
     throw error;
-  }
-}
-
-async function sweepTemporaries({ directory }: LockedRecord): Promise<void> {
-  const names = (await readdir(inside(directory, ''))).filter((name) => name.startsWith('.'));
-  for (const name of names) {
-    const path = inside(directory, name);
-    try {
-      if (Date.now() - (await stat(path)).mtimeMs > TEMPORARY_MS) await unlink(path);
-    } catch (error) {
-      // Its writer was still there, and has finished.
-      if (errnoCode(error) !== 'ENOENT') throw error;
-    }
   }
 }

@@ -1,12 +1,12 @@
 import { markOnce } from '../disk/mark-once.ts';
-import { BusyError, errnoCode } from '../errors.ts';
+import { BusyError, errnoCode, isDiskRefusal } from '../errors.ts';
 import { appendEvent } from '../events/append-events.ts';
 import { recordFiles, type StoreLayout } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
 import type { RecordFacts } from '../record/read-facts.ts';
 
-const HINDRANCES = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM']);
+const HINDRANCES = new Set(['EACCES', 'EPERM']);
 
 /** What may be told of a record, and whether it was. */
 export type Telling = Pick<RecordFacts, 'released' | 'exit' | 'told'> & { proc: ProcRecord };
@@ -65,6 +65,7 @@ async function unlessHindered(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof BusyError) && !HINDRANCES.has(errnoCode(error) ?? '')) throw error;
+    const hinders = error instanceof BusyError || isDiskRefusal(error);
+    if (!hinders && !HINDRANCES.has(errnoCode(error) ?? '')) throw error;
   }
 }
