@@ -1,21 +1,24 @@
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type OwnedFd, tryLock } from '@pilotlight/scm-rights';
-import { errnoCode, NotFoundError } from '../errors.ts';
+import { errnoCode, NotFoundError, PidFileError } from '../errors.ts';
 import { parseRecordId } from '../record/record-id.ts';
 import { readConclusion } from './conclusion.ts';
 import { ensureFifo, openControl, openExitReader } from './fifos.ts';
 import { findProcess, type FoundProcess } from './find-process.ts';
-import { INIT_PROCESS_ID, processPaths } from './layout.ts';
+import { INIT_PROCESS_ID, type ProcessPaths, processPaths } from './layout.ts';
 import { readIfThere } from './layout-file.ts';
 import { parsePid } from './number-files.ts';
 import { Observer } from './observer.ts';
 import { Process } from './process.ts';
 import { decodeProcessSpec } from './process-json.ts';
 import { processKey } from './process-key.ts';
-import { readPid } from './read-pid.ts';
 import type { SupervisedStore } from './supervised-store.ts';
 import { takeOver } from './take-over.ts';
+
+const START_DEADLINE_MS = 10_000;
+const RETRY_MS = 10;
 
 /**
  * Loads a process that another program has started, or this one before. If nobody supervises it, this program does from now on,
@@ -55,10 +58,8 @@ export async function loadProcess(
   try {
     const exitReader = openExitReader(paths.file('exit'));
     opened.push(exitReader);
-    const lock = tryLock(paths.file('lock'), 'exclusive');
+    const lock = await lockUnlessSupervised(paths);
     if (lock !== undefined) opened.push(lock);
-    // Its supervisor may be starting it.
-    if (lock === undefined) await readPid(paths.file('pid'));
     found = await findProcess(store, key, paths);
     const orphan = { ...about, found };
     let watch;
@@ -72,6 +73,24 @@ export async function loadProcess(
     found?.close?.();
     for (const fd of opened) fd.close();
     throw error;
+  }
+}
+
+/** The lock of the supervisor; undefined if another program holds it and has started the process. Throws PidFileError. */
+async function lockUnlessSupervised(paths: ProcessPaths): Promise<OwnedFd | undefined> {
+  const end = performance.now() + START_DEADLINE_MS;
+  for (;;) {
+    const lock = tryLock(paths.file('lock'), 'exclusive');
+    if (lock !== undefined) return lock;
+    if (parsePid((await readIfThere(paths.file('pid'))) ?? '') !== undefined) return undefined;
+    // Being started: the pid comes, or its supervisor goes.
+    if (performance.now() >= end) {
+      throw new PidFileError(
+        paths.file('pid'),
+        `there is no pid in it after ${START_DEADLINE_MS} ms`,
+      );
+    }
+    await sleep(RETRY_MS);
   }
 }
 

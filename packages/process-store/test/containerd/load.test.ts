@@ -209,6 +209,19 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
     expect(readdirSync(stateRoot)).toEqual([]);
   });
 
+  test('loadProcess waits for the pid of a start under way, and takes over when that is given up', async () => {
+    await using fixture = await Fixture.open();
+    const { store, stateRoot } = fixture;
+    makeForeign(fixture, {});
+    const supervisor = tryLock(fixture.path('.lock'), 'exclusive');
+    const loading = loadProcess(store, stateRoot, 'box');
+    const first = await Promise.race([loading, fixture.shell('sleep 0.1; echo waits')]);
+    expect(first).toBe('waits\n');
+    supervisor?.close();
+    await using loaded = await loading;
+    expect(await loaded.waitExit()).toMatchObject({ kind: 'unknown', started: false });
+  });
+
   test('loadProcess adopts a process of another supervisor, proven by its start time', async () => {
     await using fixture = await Fixture.open();
     const { store, stateRoot } = fixture;
