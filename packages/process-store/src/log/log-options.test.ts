@@ -21,7 +21,7 @@ test.each([
     { kind: 'log' },
   ],
 ])('parseLogOptions reads %s with %j', (driver, options, log, stream) => {
-  const parsed = parseLogOptions(driver, options as Record<string, string>);
+  const parsed = parseLogOptions(driver, options);
   expect(parsed).toEqual(log);
   expect(storedLogSchema.parse(JSON.parse(JSON.stringify(parsed)))).toEqual(log);
   expect(stdioOfLog(parsed)).toEqual({ stdout: stream, stderr: stream });
@@ -51,7 +51,7 @@ test.each([
   ['max-file', 'cri', { path, 'max-file': '1.5' }],
   ['compress', 'cri', { path, compress: 'true' }],
 ])('parseLogOptions refuses by %s: %s with %j', (option, driver, options) => {
-  const parse = (): unknown => parseLogOptions(driver, options as Record<string, string>);
+  const parse = (): unknown => parseLogOptions(driver, options);
   expect(parse).toThrow(LogOptionError);
   expect(parse).toThrow(
     expect.objectContaining({ option, hint: expect.stringMatching(/./) }) as Error,
