@@ -21,16 +21,16 @@ import {
 } from '@pilotlight/scm-rights';
 import { withoutFdLeak } from '@pilotlight/scm-rights/testing';
 import { beforeAll, expect, test } from 'vitest';
-import type { LogDroppedError, LogError } from '../src/errors.ts';
-import { parseCriLine } from '../src/log/cri-line.ts';
-import { LogPump, type LogSink } from '../src/log/log-pump.ts';
-import { readLog } from '../src/log/log-reader.ts';
-import { LogWriter } from '../src/log/log-writer.ts';
-import { type LogStreamName, openLogFifo, openLogFifoToPump } from '../src/stdio/log-fifo.ts';
-import { isRoot } from './is-root.ts';
-import { openPty } from './open-pty.ts';
-import { runWith, type Running } from './run-with.ts';
-import { Scratch } from './scratch.ts';
+import type { LogDroppedError, LogError } from '../../src/errors.ts';
+import { parseCriLine } from '../../src/log/cri-line.ts';
+import { LogPump, type LogSink } from '../../src/log/log-pump.ts';
+import { readLog } from '../../src/log/log-reader.ts';
+import { LogWriter } from '../../src/log/log-writer.ts';
+import { type LogStreamName, openLogFifo, openLogFifoToPump } from '../../src/stdio/log-fifo.ts';
+import { isRoot } from '../is-root.ts';
+import { openPty } from '../open-pty.ts';
+import { runWith, type Running } from '../run-with.ts';
+import { Scratch } from '../scratch.ts';
 
 const { O_RDONLY, O_WRONLY } = constants;
 
@@ -156,9 +156,9 @@ test('LogPump.stop leaves what is unread for the next pump', async () => {
     await expect.poll(() => readFileSync(path, 'utf8')).toContain('one');
     await first.stop();
     expect(await first.done).toBe('stopped');
-    closeSync(openSync(go, O_WRONLY));
     // It holds the fifo, as the keeper does, so that the end of the process loses nothing.
     const keeper = openLogFifoToPump(scratch.path, 'stdout');
+    closeSync(openSync(go, O_WRONLY));
     expect(await running.ended).toBe(0);
     const second = new LogPump({ source: keeper, stream: 'stdout', writer });
     expect(await second.done).toBe('ended');
@@ -316,3 +316,11 @@ function droppedOf(path: string): number {
   for (let i = 1; i <= 50_000; i += 1) total += header + String(i).length + 1;
   return total - readFileSync(path).length;
 }
+
+test('readLog reads a log that conmon wrote', async () => {
+  const captured = new URL('conmon-2.1.6/k8s-file.log', import.meta.url).pathname;
+  expect(await outputOf(captured)).toEqual({
+    stdout: `stdout line\n\n${'7'.padStart(9000, '0')}\nno newline`,
+    stderr: 'stderr line\n',
+  });
+});
