@@ -283,9 +283,10 @@ test('openLogFifo lets a process write with no pump, and the pump see all of it 
 test('openLogFifo: the death of every pump is no SIGPIPE, and what comes in between is kept', async () => {
   using scratch = new Scratch();
   const stdio = await open(scratch, { stdout: { kind: 'log' }, stdin: { kind: 'null' } });
-  const go = join(scratch.path, 'go');
-  mkfifo(go);
-  const running = await runWith(stdio.fds, `echo one; cat ${go}; echo two; cat ${go}`);
+  const gates = ['go', 'end'].map((name) => join(scratch.path, name)) as [string, string];
+  for (const gate of gates) mkfifo(gate);
+  const [go, end] = gates;
+  const running = await runWith(stdio.fds, `echo one; cat ${go}; echo two; cat ${end}`);
   stdio.close();
   const bytes = Buffer.alloc(100);
   {
@@ -294,11 +295,10 @@ test('openLogFifo: the death of every pump is no SIGPIPE, and what comes in betw
     expect(bytes.toString('utf8', 0, readNow(pump, bytes))).toBe('one\n');
   }
   closeSync(openSync(go, O_WRONLY));
-  const gate = openSync(go, O_WRONLY);
   using pump = openLogFifoToPump(scratch.path, 'stdout');
   await readiness.wait(pump, 'readable');
   expect(bytes.toString('utf8', 0, readNow(pump, bytes))).toBe('two\n');
-  closeSync(gate);
+  closeSync(openSync(end, O_WRONLY));
   expect(await running.ended).toBe(0);
 });
 

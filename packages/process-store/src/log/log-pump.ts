@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   isSyscallError,
   type OwnedFd,
@@ -125,6 +126,8 @@ export class LogPump implements AsyncDisposable {
       }
       await writer.write(this.#encoder.encode(chunk.subarray(0, count), this.#clock.now()));
       await this.#caughtUp(count);
+      // A process that never stops writing is not to keep everything else here from running.
+      await setImmediate();
     }
     return false;
   }

@@ -86,7 +86,8 @@ class Reading {
     for (;;) {
       this.#options.signal?.throwIfAborted();
       // Before reading: what comes to an end meanwhile is read once more.
-      const isLast = this.#changes === undefined || this.#ended;
+      const changes = this.#changes;
+      const isLast = changes === undefined || this.#ended;
       yield* this.#current!.lines();
       if (this.#next.length === 0) this.#next = await openLogParts(this.#path, this.#current);
       if (await this.#hasSuccessor()) {
@@ -103,7 +104,7 @@ class Reading {
         if (this.#options.format === 'raw') yield* this.#current!.takeRest();
         return;
       }
-      await this.#changes.wait();
+      await changes.wait();
     }
   }
 

@@ -45,7 +45,8 @@ export class LogWriter implements AsyncDisposable {
   /** The bytes that were dropped since the last success, and why. */
   #dropping: { bytes: number; cause: unknown } | undefined;
   #droppedBytes = 0;
-  #rotationFailed = false;
+  /** Whether a new file could not be opened when last it was tried. */
+  #isTroubled = false;
   #canRotate = true;
   #closed = false;
   /** What was asked for and is not done yet; one at a time. */
@@ -151,19 +152,21 @@ export class LogWriter implements AsyncDisposable {
     for (let index = from; index < lines.length; index += 1) {
       const line = lines[index]!;
       const total = bytes + line.length;
-      if (batch.length > 0 && (total > BATCH_BYTES || this.#isFull(total))) break;
+      if (batch.length > 0 && (total > BATCH_BYTES || this.#exceeds(total))) break;
       batch.push(line);
       bytes = total;
     }
     return batch;
   }
 
+  /** A line longer than the limit has a file of its own. */
   #isFull(moreBytes: number): boolean {
+    return this.#size > 0 && this.#exceeds(moreBytes);
+  }
+
+  #exceeds(moreBytes: number): boolean {
     const { maxBytes } = this.#options;
-    // A line longer than the limit has a file of its own.
-    return (
-      this.#canRotate && maxBytes !== null && this.#size > 0 && this.#size + moreBytes > maxBytes
-    );
+    return this.#canRotate && maxBytes !== null && this.#size + moreBytes > maxBytes;
   }
 
   async #append(batch: readonly Uint8Array[]): Promise<void> {
@@ -246,9 +249,10 @@ export class LogWriter implements AsyncDisposable {
     if (await this.#isCurrent()) return;
     try {
       await this.#reopen();
+      this.#isTroubled = false;
     } catch (error) {
       // The one we have still takes the output.
-      this.#options.onWarning(error as LogError);
+      this.#warn('open', error);
     }
   }
 
@@ -279,13 +283,18 @@ export class LogWriter implements AsyncDisposable {
       using _held = await flockExclusive(this.#file.fd);
       if (await this.#isCurrent()) await shiftLogFiles(this.path, this.#options.maxFiles);
       await this.#reopen();
-      this.#rotationFailed = false;
+      this.#isTroubled = false;
     } catch (error) {
       // Output goes on into the file there is.
-      if (!this.#rotationFailed) this.#options.onWarning(failed(this.path, 'rotate', error));
-      this.#rotationFailed = true;
       this.#canRotate = false;
+      this.#warn('rotate', error);
     }
+  }
+
+  /** Once, until it has worked again. */
+  #warn(action: string, error: unknown): void {
+    if (!this.#isTroubled) this.#options.onWarning(failed(this.path, action, error));
+    this.#isTroubled = true;
   }
 }
 
