@@ -65,13 +65,13 @@ export class NotFoundError extends StoreError {
   }
 }
 
-/** Thrown by `delete` when the process, or another one in its cgroup, has not ended. */
+/** Thrown by `delete` and `restart` when the process, or another one in its cgroup, has not ended. */
 export class NotStoppedError extends StoreError {
   override readonly name: string = 'NotStoppedError';
   readonly id: string;
   readonly state: string;
-  constructor(id: string, state: string, detail: string) {
-    super('ERR_STORE_NOT_STOPPED', `delete ${id}: ${detail}`, {
+  constructor(action: string, id: string, state: string, detail: string) {
+    super('ERR_STORE_NOT_STOPPED', `${action} ${id}: ${detail}`, {
       hint: 'Wait for its end, signal it, or delete with force, which kills it first.',
     });
     this.id = id;
@@ -312,6 +312,150 @@ export class ExecFailedError extends StoreError {
     });
     if (details.text !== undefined) this.text = details.text;
     this.wrapper = details.wrapper;
+  }
+}
+
+/** Thrown when the status of a process is asked for that has not ended, or whose end is not written down yet. */
+export class NotExitedError extends StoreError {
+  override readonly name: string = 'NotExitedError';
+  readonly id: string;
+  constructor(id: string) {
+    super('ERR_STORE_NOT_EXITED', `read the exit status of ${id}: it has not exited`, {
+      hint: 'Wait for its end with waitExit, or for the hang-up of its exit fifo.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown instead of a status when a process has ended and nobody can tell how. */
+export class UnknownStatusError extends StoreError {
+  override readonly name: string = 'UnknownStatusError';
+  readonly id: string;
+  /** Why it is unknown, as in an exit record; `ambiguous` for a 255 of somebody else, which is both unknown and a code. */
+  readonly reason: string;
+  constructor(id: string, reason: string) {
+    super('ERR_STORE_UNKNOWN_STATUS', `read the exit status of ${id}: it is unknown (${reason})`, {
+      hint: 'It has ended, and nothing kept how. Do not take it for a success, nor for a kill.',
+    });
+    this.id = id;
+    this.reason = reason;
+  }
+}
+
+/** Thrown when a terminal is to be resized and the process has none, or nobody holds its master any more. */
+export class NoConsoleError extends StoreError {
+  override readonly name: string = 'NoConsoleError';
+  readonly id: string;
+  constructor(id: string) {
+    super('ERR_STORE_NO_CONSOLE', `resize the terminal of ${id}: no master of one is at hand`, {
+      hint: 'Start the process with terminal: true. The master of a terminal outlives its program only where a monitor holds it.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown when whoever supervises a process takes nothing from its control fifo. */
+export class ControlFifoError extends StoreError {
+  override readonly name: string = 'ControlFifoError';
+  readonly path: string;
+  constructor(path: string, reason: string) {
+    super('ERR_STORE_CONTROL_FIFO', `write to the control fifo ${path}: ${reason}`, {
+      hint: 'Check that the program that supervises the process runs; if not, load the process to take over.',
+    });
+    this.path = path;
+  }
+}
+
+/** Thrown when a stored stream cannot be opened as what it is stored as, or the streams do not go together. */
+export class StdioError extends StoreError {
+  override readonly name: string = 'StdioError';
+  /** What should have been opened. */
+  readonly path: string;
+  constructor(path: string, reason: string, options: StoreErrorOptions) {
+    super('ERR_STORE_STDIO', `open ${path} as a standard stream: ${reason}`, options);
+    this.path = path;
+  }
+}
+
+/** Thrown when nobody came to the other side of a fifo in time. Nothing of it is open then. */
+export class FifoTimeoutError extends StoreError {
+  override readonly name: string = 'FifoTimeoutError';
+  readonly path: string;
+  constructor(path: string, missing: 'reader' | 'writer', timeoutMs: number) {
+    const why = `no ${missing} came within ${timeoutMs} ms`;
+    super('ERR_STORE_FIFO_TIMEOUT', `open fifo ${path} as a standard stream: ${why}`, {
+      hint: `Open the fifo as its ${missing} before or while the process is launched.`,
+    });
+    this.path = path;
+  }
+}
+
+/** Thrown when a handle is used that was closed, or waits that were pending then. The process goes on. */
+export class ProcessClosedError extends StoreError {
+  override readonly name: string = 'ProcessClosedError';
+  readonly id: string;
+  constructor(action: string, id: string) {
+    super('ERR_STORE_PROCESS_CLOSED', `${action} ${id}: this handle of it was closed`, {
+      hint: 'Load the process again.',
+    });
+    this.id = id;
+  }
+}
+
+/** Thrown when nothing proves that a pid in a file is still the process that was meant. Nothing is done to it. */
+export class UnprovenProcessError extends StoreError {
+  override readonly name: string = 'UnprovenProcessError';
+  readonly id: string;
+  constructor(id: string, pid: number) {
+    super(
+      'ERR_STORE_UNPROVEN',
+      `take over ${id}: process ${pid} exists, but nothing tells that it is the one that was started`,
+      {
+        hint: `No start time was kept. Look at /proc/${pid}; remove the folder by hand if it is a stranger.`,
+      },
+    );
+    this.id = id;
+  }
+}
+
+/** Thrown when a log driver, or an option of one, is none that is known or has a value that it cannot have. */
+export class LogOptionError extends StoreError {
+  override readonly name: string = 'LogOptionError';
+  /** The option, or `driver`. */
+  readonly option: string;
+  constructor(option: string, message: string, hint: string) {
+    super('ERR_STORE_LOG_OPTION', message, { hint });
+    this.option = option;
+  }
+}
+
+/** Thrown, or given as a warning, when a log could not be opened, read, written or rotated. */
+export class LogError extends StoreError {
+  override readonly name: string = 'LogError';
+  readonly path: string;
+  constructor(path: string, action: string, reason: string, options: StoreErrorOptions) {
+    super('ERR_STORE_LOG', `${action} log ${path}: ${reason}`, options);
+    this.path = path;
+  }
+}
+
+/** A warning, never thrown: output of a program could not be written to its log and is lost. The program goes on. */
+export class LogDroppedError extends StoreError {
+  override readonly name: string = 'LogDroppedError';
+  readonly path: string;
+  /** How many bytes of lines were lost since writing last succeeded. */
+  readonly droppedBytes: number;
+  constructor(path: string, droppedBytes: number, cause: unknown) {
+    super(
+      'ERR_STORE_LOG_DROPPED',
+      `write log ${path}: ${droppedBytes} bytes were lost: ${messageOf(cause)}`,
+      {
+        hint: 'Make space where the log is, or give it a smaller max-size; the program goes on meanwhile.',
+        cause,
+      },
+    );
+    this.path = path;
+    this.droppedBytes = droppedBytes;
   }
 }
 

@@ -48,7 +48,14 @@ export type {
   UnknownReason,
 } from './record/exit-record.ts';
 export type { Tier } from './record/proc-record.ts';
+export type { RestartOptions } from './process/restart.ts';
 export type { StopOptions } from './process/stop.ts';
+export {
+  type BackOff,
+  InvalidRestartError,
+  type RestartPolicy,
+  type Restarts,
+} from './restart/restart-policy.ts';
 export { generateRecordId, parseRecordId } from './record/record-id.ts';
 export { formatRecordKey, parseRecordKey, type RecordKey } from './record/record-key.ts';
 export type { SpecSummary } from './record/spec-record.ts';

@@ -9,6 +9,7 @@ import type { LiveProcess } from './process/live-process.ts';
 import { type ListOptions, load, loadAll } from './process/load.ts';
 import { signalProcess } from './process/signal.ts';
 import type { Executor, Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
+import { restart, type RestartOptions } from './process/restart.ts';
 import { stop, type StopOptions } from './process/stop.ts';
 import { finish, wait } from './process/wait.ts';
 import type { ExitRecord } from './record/exit-record.ts';
@@ -152,6 +153,16 @@ export class ProcessStore implements AsyncDisposable {
    */
   async signal(id: string, signal: NodeJS.Signals | number): Promise<void> {
     await signalProcess(this.#context.root, id, undefined, signal);
+  }
+
+  /**
+   * Starts a container that has ended again, under the same id and with the specification it was launched with; standard
+   * streams are /dev/null. Until it runs, the old record with its exit is there.
+   *
+   * Throws NotStoppedError, InvalidIdError, NotFoundError, BadRecordError, BusyError, and the errors of `prepareLaunch`.
+   */
+  async restart(id: string, options: RestartOptions = {}): Promise<StoredProcess> {
+    return this.#launched(await restart(this.#context, id, undefined, options));
   }
 
   /**

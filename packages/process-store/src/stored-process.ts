@@ -103,7 +103,8 @@ export class StoredProcess {
   /** See `ProcessStore.wait`. */
   async wait(options: { signal?: AbortSignal } = {}): Promise<ExitRecord> {
     if (this.#exit !== undefined) return this.#exit;
-    this.#exit = await wait(this.#context, this.key, this.#facts.proc, options.signal);
+    const { proc } = this.#facts;
+    this.#exit = await wait(this.#context, this.key, proc, options.signal, this.#live);
     this.#state = deriveState({ released: this.#facts.released, exit: this.#exit }, undefined);
     return this.#exit;
   }

@@ -78,22 +78,15 @@ async function deleteWhole(
       if (facts.exit === undefined && (!isOwn || own.exit === undefined)) {
         const state = deriveState(facts, seen?.kind);
         if (!force)
-          throw new NotStoppedError(id, state, `its process ${facts.proc.pid} is ${state}`);
+          throw new NotStoppedError(
+            'delete',
+            id,
+            state,
+            `its process ${facts.proc.pid} is ${state}`,
+          );
         await kill({ record, facts, seen }, id, deadlineMs, signal);
       }
-      // Its parent, if that is us, lets go of the folder and of the cgroup.
-      if (isOwn) {
-        if (own.exit === undefined) await own.left;
-        else await own.forget();
-        live.delete(id);
-      }
-      // While we hold the container's lock, nothing more is executed in it.
-      for (const exec of await root.execs(id)) {
-        await deleteProcess(context, exec, undefined, { ...options, deadlineMs });
-      }
-      await emptyCgroups(context, facts.proc, id, force);
-      // Before the record goes: if we die in between, the next delete runs them again, and none is lost.
-      await runPoststop({ record, facts, seen }, options);
+      await clearAway(context, { record, facts, seen }, { ...options, deadlineMs });
       await tellRemoval(root.layout, record, facts.proc);
       await removeRecord(root.layout, record);
     },
@@ -132,6 +125,32 @@ async function deleteDamaged(
   else if (spec !== undefined) await removeCgroups(await plannedCgroups(spec));
   if (proc !== undefined) await tellRemoval(root.layout, record, proc);
   await removeRecord(root.layout, record);
+}
+
+/**
+ * Removes what a process that has ended left outside its record: what was executed in it, its cgroup; and runs its
+ * `poststop` hooks. The caller holds the record's lock, and if we die in between, does it again: none is lost.
+ */
+export async function clearAway(
+  context: StoreContext,
+  view: LockedView,
+  options: DeleteOptions,
+): Promise<void> {
+  const { root, live } = context;
+  const { key } = view.record;
+  // Its parent, if that is us, lets go of the folder and of the cgroup.
+  const own = live.get(key);
+  if (own !== undefined && isSameGeneration(own.generation, view.facts.proc)) {
+    if (own.exit === undefined) await own.left;
+    else await own.forget();
+    live.delete(key);
+  }
+  // While the container's lock is held, nothing more is executed in it.
+  for (const exec of await root.execs(key)) {
+    await deleteProcess(context, exec, undefined, options);
+  }
+  await emptyCgroups(context, view.facts.proc, key, options.force ?? false);
+  await runPoststop(view, options);
 }
 
 /** Kills, waits and records, in this order; the status is on disk before anything is removed. */
@@ -187,7 +206,12 @@ async function emptyCgroups(
     busy = await removeCgroups(busy);
   }
   if (busy.length === 0) return;
-  throw new NotStoppedError(id, 'stopped', `its cgroup still holds processes (${busy.join(', ')})`);
+  throw new NotStoppedError(
+    'delete',
+    id,
+    'stopped',
+    `its cgroup still holds processes (${busy.join(', ')})`,
+  );
 }
 
 /** Cgroups that other records name, whose processes are not ours to kill. */

@@ -40,6 +40,8 @@ export interface LaunchPlace {
   record: LockedRecord;
   spec: SpecRecord;
   tier: Tier;
+  /** For a record that is made beside the one it replaces: puts it there, before the gate is opened, and back. */
+  replacement?: { enter: () => Promise<void>; leave: () => Promise<void> };
 }
 
 /** What every launch is asked for by its caller, whatever it launches. */
@@ -69,18 +71,18 @@ export async function attemptLaunch(
   let ran: Omit<LaunchedRecord, 'settled'>;
   try {
     ran = await attempt.run(prepare, conditions);
-    context.live.set(record.key, ran.live);
-    await context.at('started');
   } catch (error) {
     const thrown = await attempt.undo(error);
     await release(record, rootLock);
     throw thrown;
   }
+  context.live.set(record.key, ran.live);
   // The caller need not wait for that. If it fails, whoever looks at the record next does it.
   const settled = attempt
     .tellStart(ran.proc)
     .catch(() => undefined)
     .finally(() => release(record, rootLock));
+  await context.at('started');
   return { ...ran, settled };
 }
 
@@ -95,15 +97,18 @@ class LaunchAttempt {
   readonly #record: LockedRecord;
   readonly #spec: SpecRecord;
   readonly #tier: Tier;
+  readonly #replacement: LaunchPlace['replacement'];
+  #replaced = false;
   #writer: ExitWriter | undefined;
   #prepared: Prepared | undefined;
   #running = false;
 
-  constructor(context: StoreContext, { record, spec, tier }: LaunchPlace) {
+  constructor(context: StoreContext, { record, spec, tier, replacement }: LaunchPlace) {
     this.#context = context;
     this.#record = record;
     this.#spec = spec;
     this.#tier = tier;
+    this.#replacement = replacement;
   }
 
   /** Does every step in its order. Whatever it throws, call `undo`. */
@@ -131,6 +136,11 @@ class LaunchAttempt {
 
     await beforeRun?.({ key, id: proc.id, pid: proc.pid });
     signal?.throwIfAborted();
+    if (this.#replacement !== undefined) {
+      await this.#replacement.enter();
+      this.#replaced = true;
+      await at('replaced');
+    }
     await markOnce(directory, recordFiles.released);
     this.#writer!.describe({ released: true });
     await at('released');
@@ -155,6 +165,7 @@ class LaunchAttempt {
       async () => this.#running || prepared?.abort(),
       async () => removeCgroups(prepared?.cgroupPaths ?? []),
       async () => this.#writer?.close(),
+      async () => (this.#replaced ? this.#replacement?.leave() : undefined),
       async () => removeRecord(this.#context.root.layout, this.#record),
     ];
     for (const attempt of attempts) {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { LaunchOptions, OciSpec } from '@pilotlight/init';
 import type { LockedRecord } from '../record/lock-record.ts';
+import { type RestartPolicy, requireRestarts } from '../restart/restart-policy.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { attemptLaunch, type LaunchConditions, type LaunchedRecord } from './launch-attempt.ts';
@@ -18,6 +19,8 @@ export interface LaunchRequest
   spec: OciSpec;
   /** The bundle's directory; relative paths in the specification start there. */
   bundle: string;
+  /** When it is started again after its end, by the monitor of the root; never, unless given. */
+  restart?: RestartPolicy;
 }
 
 /**
@@ -35,13 +38,15 @@ export async function launch(
   const { signal } = request;
   signal?.throwIfAborted();
   const { prepareLaunch, validateSpec } = await import('@pilotlight/init');
-  const { id: _id, spec, bundle, beforeRun: _beforeRun, signal: _signal, ...options } = request;
+  const { id: _id, beforeRun: _beforeRun, signal: _signal, ...rest } = request;
+  const { spec, bundle, restart, ...options } = rest;
   const record: SpecRecord = {
     schema: 1,
     id,
     bundle: resolve(bundle),
     createdAt: new Date().toISOString(),
     spec: validateSpec(spec),
+    ...(restart === undefined ? {} : { restarts: requireRestarts(restart) }),
   };
   const launcher = context.launcher ?? prepareLaunch;
   const config = { id, spec: record.spec as unknown as OciSpec, bundle: record.bundle };

@@ -28,7 +28,7 @@ export type Executor = (config: ExecConfig, options: ExecOptions) => Promise<Pre
 
 /**
  * The steps of a launch, each named for what is true after it: the folder is made and locked, `spec.json` is written, the
- * child waits at its gate, its pidfd is pinned (tier A), `proc.json` is written, `released` is written, the program runs.
+ * child waits at its gate, its pidfd is pinned (tier A), `proc.json` is written, the new record is in the place of the old one (restarts), `released` is written, the program runs.
  */
 export type LaunchStep =
   | 'reserved'
@@ -36,6 +36,7 @@ export type LaunchStep =
   | 'prepared'
   | 'pinned'
   | 'recorded'
+  | 'replaced'
   | 'released'
   | 'started';
 

@@ -15,6 +15,7 @@ import { describeReaped, type Observation } from '../supervision/observe.ts';
 import { hasUntold } from '../supervision/tell.ts';
 import { findingOf, subjectOf, tryRecordExit } from '../supervision/record-exit.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
+import type { LiveProcess } from './live-process.ts';
 import type { StoreContext } from './store-context.ts';
 import {
   notFound,
@@ -28,7 +29,8 @@ const UNPIN_DEADLINE_MS = 2000;
 
 /**
  * Waits for the end of a process, whoever launched it, and returns its exit record, which is on disk then, unless
- * the disk is full or read-only: the pin keeps the status in this case, or the launcher does.
+ * the disk is full or read-only: the pin keeps the status in this case, or the launcher does. `launched` is the process
+ * itself, if it was launched here.
  *
  * Rejects with the signal's reason, NotFoundError, BadRecordError, ForeignNamespaceError.
  */
@@ -37,13 +39,14 @@ export async function wait(
   id: string,
   generation: Generation | undefined,
   signal?: AbortSignal,
+  launched?: LiveProcess,
 ): Promise<ExitRecord> {
   const { root } = context;
   parseRecordKey(id);
   signal?.throwIfAborted();
-  const live = context.live.get(id);
+  const live = launched ?? context.live.get(id);
   if (live !== undefined && isSameGeneration(live.generation, generation ?? live.generation)) {
-    // Launched here: the parent tells the status, and when it was.
+    // Launched here: the parent tells the status, and when it was, even if the record is deleted by now.
     await unlessAborted(Promise.race([live.left, live.refused]), signal);
     if (live.exit !== undefined) return live.exit;
   }

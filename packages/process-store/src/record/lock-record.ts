@@ -9,15 +9,24 @@ import { recordFiles } from '../layout.ts';
 /** A record whose lock we hold: nobody renames or removes its folder, so its path is safe to use. */
 export class LockedRecord implements AsyncDisposable {
   readonly key: string;
-  readonly path: string;
+  #path: string;
   readonly directory: FileHandle;
   readonly #lock: OwnedFd;
 
   constructor(key: string, path: string, directory: FileHandle, lock: OwnedFd) {
     this.key = key;
-    this.path = path;
+    this.#path = path;
     this.directory = directory;
     this.#lock = lock;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** To be told when the folder was renamed. */
+  movedTo(path: string): void {
+    this.#path = path;
   }
 
   get pinPath(): string {

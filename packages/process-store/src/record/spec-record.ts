@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Restarts, restartsSchema } from '../restart/restart-policy.ts';
 
 /** `spec.json`: what was to be run. Written before anything is made for it. */
 export interface SpecRecord {
@@ -12,6 +13,8 @@ export interface SpecRecord {
   createdAt: string;
   /** The OCI specification as launched; 64-bit numbers are exact. Of an executed process, its `process` alone. */
   spec: Record<string, unknown>;
+  /** When it is started again, and how often it was. */
+  restarts?: Restarts | undefined;
 }
 
 export const specRecordSchema: z.ZodType<SpecRecord> = z.object({
@@ -21,6 +24,7 @@ export const specRecordSchema: z.ZodType<SpecRecord> = z.object({
   bundle: z.string().startsWith('/'),
   createdAt: z.iso.datetime(),
   spec: z.record(z.string(), z.unknown()),
+  restarts: restartsSchema.optional(),
 });
 
 /** The parts of a specification that a listing shows. */

@@ -25,6 +25,7 @@ import { type MetaRecord, metaRecordSchema, type ProbeRecord } from '../record/m
 import { readRecord } from '../record/parse-record.ts';
 import type { Tier } from '../record/proc-record.ts';
 import { formatRecordKey } from '../record/record-key.ts';
+import { sweepGone } from '../record/sweep-gone.ts';
 import { here } from '../supervision/here.ts';
 import { cannot, checkRoot, makeRoot } from './check-root.ts';
 
@@ -248,6 +249,7 @@ export class StoreRoot {
       if (errnoCode(error) === 'ENOTEMPTY') return false;
       if (errnoCode(error) !== 'ENOENT') throw error;
     }
+    await sweepGone(this.layout);
     await rm(gone, { recursive: true, force: true });
     await rm(events, { recursive: true, force: true });
     const temporaries = (await readdir(root)).filter((name) => name.startsWith('.meta.json.'));

@@ -46,13 +46,13 @@ test.each(jumps)(
 test('sweepTemporaries and writeOnce side by side lose no file', async () => {
   using scratch = new Scratch();
   await using directory = await openDirectory(scratch.path);
-  let writing = true;
+  const writing = new AbortController();
   const sweeping = (async () => {
-    while (writing) await sweepTemporaries(directory);
+    while (!writing.signal.aborted) await sweepTemporaries(directory);
   })();
   const names = Array.from({ length: 300 }, (_, index) => `file-${index}`);
   const won = await Promise.all(names.map((name) => writeOnce(directory, name, name)));
-  writing = false;
+  writing.abort();
   await sweeping;
   expect(won).not.toContain(false);
   expect(readdirSync(scratch.path).toSorted()).toEqual(names.toSorted());

@@ -79,6 +79,9 @@ export const F_SEAL_GROW = 0x4;
 export const F_SEAL_WRITE = 0x8;
 export const F_SEAL_FUTURE_WRITE = 0x10;
 
+// tee(2)
+export const SPLICE_F_NONBLOCK = 0x2;
+
 // ioctl_tty(2), termios(3)
 export const TCGETS = 0x5401;
 export const TCSETS = 0x5402;
