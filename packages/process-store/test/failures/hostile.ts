@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { hostRootSpec } from '@pilotlight/init';
 import { probePidfd } from '@pilotlight/scm-rights';
@@ -135,26 +136,33 @@ export class Leaks {
 
 const worker = fileURLToPath(new URL('store-worker.ts', import.meta.url));
 
-/** One line of what a worker program reports. */
+/** What a worker program is asked to do. */
+export interface Task {
+  root: string;
+  tier: 'A' | 'D';
+  action: 'launch' | 'wait' | 'delete' | 'delete with force' | 'cycle';
+  id: string;
+}
+
+/** What it says came of it. */
 export interface Report {
   ok?: unknown;
   code?: string;
   message?: string;
-  pid?: number;
 }
 
-/** Another program that uses the store; see store-worker.ts. */
-export class Worker {
-  readonly #child: ReturnType<typeof spawn>;
+/** Another program that uses stores; see store-worker.ts. Disposing ends it. */
+export class Worker implements AsyncDisposable {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(root: string, action: string, id: string, ...args: string[]) {
+  constructor() {
     this.#child = spawn(
       process.execPath,
-      ['--conditions=@pilotlight/source', '--no-warnings', worker, root, action, id, ...args],
+      ['--conditions=@pilotlight/source', '--no-warnings', worker],
       { stdio: ['pipe', 'pipe', 'inherit'] },
     );
-    this.#lines = lines(this.#child.stdout!);
+    this.#lines = lines(this.#child.stdout);
   }
 
   /** The next thing it says. */
@@ -164,22 +172,19 @@ export class Worker {
     return JSON.parse(value) as Report;
   }
 
-  /** Lets it begin, or end. */
-  go(): void {
-    this.#child.stdin!.write('go\n');
+  ask(task: Task): void {
+    this.#child.stdin.write(`${JSON.stringify(task)}\n`);
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
-  }
-
-  async ended(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    await once(this.#child, 'exit');
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.stdin.end();
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      await once(this.#child, 'exit');
+    }
   }
 }
 
-async function* lines(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
+async function* lines(stream: Readable): AsyncGenerator<string> {
   let rest = '';
   for await (const part of stream) {
     const parts = (rest + String(part)).split('\n');

@@ -31,14 +31,14 @@ const removals: {
     how: 'unmounted lazily and removed',
     remove(scratch) {
       unmount(scratch);
-      rmSync(scratch.root, { recursive: true });
+      removeAll(scratch.root);
     },
   },
   {
     how: 'unmounted lazily and replaced by a fresh directory',
     remove(scratch) {
       unmount(scratch);
-      rmSync(scratch.root, { recursive: true });
+      removeAll(scratch.root);
       mkdirSync(scratch.root, { mode: 0o700 });
     },
   },
@@ -53,12 +53,17 @@ const removals: {
     how: 'unmounted lazily and replaced by a file',
     remove(scratch) {
       unmount(scratch);
-      rmSync(scratch.root, { recursive: true });
+      removeAll(scratch.root);
       run('touch', scratch.root);
     },
     restore: (scratch) => rmSync(scratch.root),
   },
 ];
+
+/** The store may be telling of the start just now, and make a file in what is being removed. */
+function removeAll(path: string): void {
+  rmSync(path, { recursive: true, maxRetries: 20 });
+}
 
 function unmount(scratch: Scratch): void {
   for (const point of scratch.mounts()) run('umount', '--lazy', point);

@@ -1,68 +1,61 @@
 /**
- * Another program that uses a store: node store-worker.ts ROOT ACTION ID [ARG…]. Says `{"ok":"ready"}`, waits for a line on
- * standard input, acts, and says what came of it in one line.
+ * Another program that uses stores. Says `{"ok":"ready"}`, and then does what each line on its standard input asks, a
+ * `Task` as JSON, and says in one line what came of it.
  */
 import { createInterface } from 'node:readline';
-import { openStore, type ProcessStore, isStoreError } from '../../src/index.ts';
-import { gatedLauncher } from '../gated-launcher.ts';
+import { isStoreError, type ProcessStore } from '../../src/index.ts';
 import { specOf } from '../spec-of.ts';
+import { open, type Report, sleeper, type Task, tierD } from './hostile.ts';
 
-const [root = '', action = '', id = '', ...args] = process.argv.slice(2);
-const probe = async () => ({ exitInfo: false, pins: false });
-
-const say = (report: object): void => void process.stdout.write(`${JSON.stringify(report)}\n`);
-const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-
-async function act(store: ProcessStore): Promise<unknown> {
+async function act(task: Task): Promise<unknown> {
+  const { action, id } = task;
+  await using store = await openFor(task);
   switch (action) {
     case 'launch':
-    case 'launch-and-stay': {
-      const [script = 'exec sleep 1000'] = args;
-      const launched = await store.launch({ id, spec: specOf('sh', '-c', script), bundle: '/' });
-      if (action === 'launch-and-stay') {
-        say({ ok: 'launched', pid: launched.pid });
-        await input.next();
-        return launched.wait();
-      }
-      return launched.pid;
-    }
+      return (await store.launch({ ...sleeper, id })).pid;
     case 'wait':
       return store.wait(id);
     case 'delete':
-      await store.delete(id, { force: args[0] === 'force' });
+    case 'delete with force':
+      await store.delete(id, { force: action === 'delete with force' });
       return 'deleted';
-    case 'cycle': {
-      for (let round = 0; round < Number(args[0]); round++) {
-        await using own = await open();
-        const launched = await own.launch({ id, spec: specOf('sh', '-c', 'exit 7'), bundle: '/' });
-        const exit = await launched.wait();
-        if (exit.kind !== 'exited' || exit.code !== 7) throw new Error(JSON.stringify(exit));
-        const [first] = (await own.list()).problems;
-        if (first !== undefined) throw first.problem;
-        await launched.delete();
-      }
+    case 'cycle':
+      for (let round = 0; round < 8; round++) await cycle(task);
       return 'cycled';
-    }
-    default:
-      throw new Error(`unknown action ${action}`);
   }
 }
 
-async function open(): Promise<ProcessStore> {
-  const tier = process.env['STORE_TIER'] === 'A' ? {} : { probe };
-  return openStore(root, { launcher: gatedLauncher, ...tier });
+/** Opens, launches, lists, deletes and closes, so that each time the root may be left empty. */
+async function cycle(task: Task): Promise<void> {
+  await using store = await openFor(task);
+  const spec = specOf('sh', '-c', 'exit 7');
+  const launched = await store.launch({ id: task.id, spec, bundle: '/' });
+  const exit = await launched.wait();
+  if (exit.kind !== 'exited' || exit.code !== 7) throw new Error(JSON.stringify(exit));
+  const [first] = (await store.list()).problems;
+  if (first !== undefined) throw first.problem;
+  await launched.delete();
 }
 
-const store = await open();
-say({ ok: 'ready' });
-await input.next();
-try {
-  say({ ok: await act(store) });
-} catch (error) {
-  say({
-    code: isStoreError(error) ? error.code : 'other',
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  });
+async function openFor({ root, tier }: Task): Promise<ProcessStore> {
+  return open(root, tier === 'A' ? {} : tierD);
 }
-await store[Symbol.asyncDispose]();
+
+async function report(task: Task): Promise<Report> {
+  try {
+    return { ok: await act(task) };
+  } catch (error) {
+    return {
+      code: isStoreError(error) ? error.code : 'other',
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
+  }
+}
+
+const say = (said: Report): void => void process.stdout.write(`${JSON.stringify(said)}\n`);
+
+say({ ok: 'ready' });
+for await (const line of createInterface({ input: process.stdin })) {
+  say(await report(JSON.parse(line) as Task));
+}
 process.exit();
