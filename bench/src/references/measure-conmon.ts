@@ -63,7 +63,15 @@ function startOne({ conmon, runc, place, bundle, root, id }: One): void {
       ...['--api-version', '1', '-c', id, '-u', id, '-n', id],
       ...['-r', runc, '--runtime-arg', '--root', '--runtime-arg', root],
       ...['-b', bundle, '-p', join(place, `${id}.pid`), '-P', join(place, `${id}.conmon`)],
-      ...['--exit-dir', place, '-l', `k8s-file:${join(place, `${id}.log`)}`],
+      ...[
+        '--exit-dir',
+        place,
+        '--socket-dir-path',
+        place,
+        '--full-attach',
+        '-l',
+        `k8s-file:${join(place, `${id}.log`)}`,
+      ],
     ],
     { stdio: 'ignore' },
   );
