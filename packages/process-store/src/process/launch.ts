@@ -146,7 +146,7 @@ class LaunchAttempt {
     await at('released');
     this.#running = true;
     const launched = await prepared.run();
-    const live = new LiveProcess(this.#spec.id, proc, launched, this.#writer!);
+    const live = new LiveProcess(this.#spec.id, proc, launched, this.#writer);
     return { spec: this.#spec, proc, live };
   }
 
