@@ -9,6 +9,8 @@ import { type ProcRecord, procRecordSchema } from './proc-record.ts';
 export interface Unfinished {
   proc: ProcRecord;
   released: boolean;
+  /** Whether the file of the pin exists. */
+  hasPin: boolean;
 }
 
 /**
@@ -24,5 +26,7 @@ export async function readUnfinished(
   if (!names.has(recordFiles.proc)) return 'pending';
   const file = inside(directory, recordFiles.proc);
   const proc = await readRecord(file, procRecordSchema, `${path}/${recordFiles.proc}`);
-  return proc === undefined ? 'pending' : { proc, released: names.has(recordFiles.released) };
+  return proc === undefined
+    ? 'pending'
+    : { proc, released: names.has(recordFiles.released), hasPin: names.has(recordFiles.pin) };
 }
