@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { StoreLayout } from '../layout.ts';
-import { listKeys } from './list-keys.ts';
+import { listExecKeys, listKeys } from './list-keys.ts';
 import type { WatchList } from './watch-list.ts';
 
 /** In case a change was not reported, or cannot be: inotify(7) has limits per user. */
@@ -47,6 +47,14 @@ export class RecordFolders {
     if (sight === 'gone') this.#onRescan();
     if (sight === 'finished') this.#done.add(key);
     else this.#done.delete(key);
+    if (!key.includes('/')) await this.#lookInside(key);
+  }
+
+  /** What was executed in a container: its launcher touches the container's folder. */
+  async #lookInside(container: string): Promise<void> {
+    const execs = await listExecKeys(this.#layout, container);
+    const unknown = execs.filter((key) => !this.#done.has(key) && !this.#list.isWatched(key));
+    await Promise.all(unknown.map((key) => this.look(key)));
   }
 
   /** Looks at every record that is not known to be watched or finished. */

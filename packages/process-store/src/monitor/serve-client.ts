@@ -45,10 +45,16 @@ async function answerClient(
     case 'adopt': {
       const { key, roles } = message;
       if (fds.length !== roles.length) throw new ProtocolError('roles and descriptors differ');
-      for (const role of roles) await monitor.keep(key, role, fds.shift()!);
+      const held = roles.map((role, index) => ({ role, fd: fds[index]! }));
+      fds.length = 0;
+      await monitor.keep(key, held);
       await client.send({ type: 'adopted' });
       return;
     }
+    case 'attend':
+      await monitor.attend(message.key);
+      await client.send({ type: 'attending' });
+      return;
     case 'settle':
       await client.send({ type: 'settled', state: await monitor.settle(message.key) });
       return;
