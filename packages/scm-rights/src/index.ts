@@ -47,6 +47,7 @@ export { listenSeqpacket } from './listen/listen-seqpacket.ts';
 export { listenStream } from './listen/listen-stream.ts';
 export type { ListenOptions } from './listen/listening-socket.ts';
 export { UnixServer, type UnixServerEvents } from './listen/unix-server.ts';
+export { koffiModulePath, type Libc, loadLibc, type LoadLibcOptions } from './libc/library.ts';
 export { flockExclusive, type FlockOptions, flockShared, tryLock } from './lock/flock.ts';
 export {
   memfdCreate,

@@ -76,7 +76,10 @@ export class Monitor {
     this.root = root;
     this.#options = options;
     this.#store = new StoreRoot(root, undefined, 'C');
-    const onChange = (): void => this.#considerLeaving();
+    const onChange = (): void => {
+      shrinkMemoryWhenQuiet();
+      this.#considerLeaving();
+    };
     this.#list = new WatchList({ root: this.#store, kept, duties, onChange });
     this.#folders = new RecordFolders(this.#store.layout, this.#list, () => this.#checkRoot());
   }
@@ -247,7 +250,6 @@ export class Monitor {
   /** Starts or stops the clock. */
   #considerLeaving(): void {
     clearTimeout(this.#idle);
-    shrinkMemoryWhenQuiet();
     const isBusy =
       this.#clients.size > 0 ||
       this.#launches > 0 ||
