@@ -69,6 +69,7 @@ export class Monitor {
   #launches = 0;
   #hasLaunched = false;
   #tidyAfter = false;
+  #isLeaving = false;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: MonitorOptions) {
@@ -103,6 +104,11 @@ export class Monitor {
     } finally {
       await this.#end();
     }
+  }
+
+  /** From here on nothing new begins: whoever asks for it is hung up on, and asks the next monitor. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   info(): MonitorInfo {
@@ -177,11 +183,14 @@ export class Monitor {
     if ((await this.#store.ids()).length > 0) return false;
     // Deleted when its end was recorded, and about to be reaped.
     await Promise.all([...this.#live.values()].map(({ left }) => left));
-    return true;
+    // A launch may have come meanwhile; one that comes from here on does not begin.
+    this.#isLeaving = this.#launches === 0;
+    return this.#isLeaving;
   }
 
   /** With `tidy` the keeper removes the root afterwards if it is empty. */
   leave({ tidy }: { tidy: boolean }): void {
+    this.#isLeaving = true;
     this.#tidyAfter = tidy;
     this.#ending.resolve('left');
   }
