@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostRootSpec, type OciSpec } from '@pilotlight/init';
-import { pidfdOpen, pidfdSendSignal, waitPidfd } from '@pilotlight/scm-rights';
 import { expect, test } from 'vitest';
 import {
   isStoreError,
@@ -16,6 +15,7 @@ import {
 } from '../src/index.ts';
 import { parseCriLine } from '../src/log/cri-line.ts';
 import { isRoot } from './is-root.ts';
+import { expectGone, kill, pairOf } from './pair.ts';
 import { Scratch } from './scratch.ts';
 
 const tiers: Tier[] = ['A', 'B', 'C'];
@@ -32,12 +32,9 @@ function criLog(scratch: Scratch, options: Record<string, string> = {}) {
 
 /** Kills the monitor, and waits until its keeper has started the next one. */
 async function killMonitor(store: ProcessStore): Promise<void> {
-  const { monitor } = await store.info();
-  const pid = monitor?.pid ?? -1;
-  using pidfd = pidfdOpen(pid);
-  pidfdSendSignal(pidfd, 'SIGKILL');
-  await waitPidfd(pidfd, { until: 'reaped' });
-  await expect.poll(async () => (await store.info()).monitor?.pid ?? pid).not.toBe(pid);
+  const { monitor } = await pairOf(store);
+  await kill(monitor);
+  await expect.poll(async () => (await pairOf(store)).monitor).not.toBe(monitor);
 }
 
 async function contents(path: string): Promise<string[]> {
@@ -153,7 +150,14 @@ test.skipIf(!isRoot).each(tiers)(
     const restart = { name: 'on-failure', maxRestarts: 2, firstMs: 20 } as const;
     await store.launch({ ...sh('echo run; exit 3'), id: 'one', restart, log: criLog(scratch) });
     expect(await types(events, 8)).toEqual([
-      ...['start', 'exit', 'restart', 'start', 'exit', 'restart', 'start', 'exit'],
+      'start',
+      'exit',
+      'restart',
+      'start',
+      'exit',
+      'restart',
+      'start',
+      'exit',
     ]);
     expect((await store.load('one')).exit).toMatchObject({ kind: 'exited', code: 3 });
     const path = join(scratch.path, 'out.log');
@@ -173,10 +177,11 @@ test.skipIf(!isRoot)(
     using scratch = new Scratch();
     await using store = await openStore(scratch.root, idle);
     const restart = { name: 'on-failure', firstMs: 1 } as const;
-    const launched = await store.launch({ ...sh('exit 0'), id: 'one', restart });
+    const launched = await store.launch({ ...sh('sleep 0.5; exit 0'), id: 'one', restart });
+    const pair = await pairOf(store);
     expect(await launched.wait()).toMatchObject({ code: 0 });
     // The monitor leaves: it has nothing more to do for it.
-    await expect.poll(async () => (await store.info()).monitor).toBeUndefined();
+    await expectGone(pair.monitor, pair.keeper);
     expect((await store.load('one')).pid).toBe(launched.pid);
     await launched.delete();
   },
@@ -204,8 +209,9 @@ test.skipIf(!isRoot).each(tiers)(
     await expect.poll(pidOf).not.toBe(first);
     const again = await store.load('one');
     expect(again).toMatchObject({ state: 'running', tier });
+    const pair = await pairOf(store);
     expect(await store.stop('one', { stopSignal: 'SIGKILL' })).toMatchObject({ signal: 9 });
-    await expect.poll(async () => (await store.info()).monitor).toBeUndefined();
+    await expectGone(pair.monitor, pair.keeper);
     expect(await store.load('one')).toMatchObject({ state: 'stopped', pid: again.pid });
     await store.delete('one');
     await store[Symbol.asyncDispose]();
@@ -225,12 +231,13 @@ test.skipIf(!isRoot)(
     const restart = { name: 'on-failure', maxRestarts: 3, firstMs: 10 } as const;
     const streams = { stdout: { kind: 'null' }, stderr: { kind: 'null' } } as const;
     const stdio = { stdin: { kind: 'file', path: fifo }, ...streams } as const;
-    const launched = await store.launch({ ...sh('exit 1'), id: 'one', restart, stdio });
+    const launched = await store.launch({ ...sh('sleep 0.5; exit 1'), id: 'one', restart, stdio });
     const { unlinkSync } = await import('node:fs');
     unlinkSync(fifo);
     mkdirSync(fifo);
+    const pair = await pairOf(store);
     await launched.wait();
-    await expect.poll(async () => (await store.info()).monitor).toBeUndefined();
+    await expectGone(pair.monitor, pair.keeper);
     expect(await store.load('one')).toMatchObject({ state: 'stopped', exit: { code: 1 } });
     rmdirSync(fifo);
     await store.delete('one');

@@ -75,6 +75,7 @@ export class Monitor {
   #launches = 0;
   #hasLaunched = false;
   #tidyAfter = false;
+  #isLeaving = false;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: MonitorOptions) {
@@ -82,7 +83,10 @@ export class Monitor {
     this.root = root;
     this.#options = options;
     this.#store = new StoreRoot(root, undefined, 'C');
-    const onChange = (): void => this.#considerLeaving();
+    const onChange = (): void => {
+      shrinkMemoryWhenQuiet();
+      this.#considerLeaving();
+    };
     this.#duties = options.duties ?? this.#standardDuties(onChange);
     const duties = this.#duties;
     this.#list = new WatchList({ root: this.#store, kept, duties, onChange });
@@ -108,6 +112,11 @@ export class Monitor {
     } finally {
       await this.#end();
     }
+  }
+
+  /** From here on nothing new begins: whoever asks for it is hung up on, and asks the next monitor. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   info(): MonitorInfo {
@@ -196,11 +205,14 @@ export class Monitor {
     if ((await this.#store.ids()).length > 0) return false;
     // Deleted when its end was recorded, and about to be reaped.
     await Promise.all([...this.#live.values()].map(({ left }) => left));
-    return true;
+    // A launch may have come meanwhile; one that comes from here on does not begin.
+    this.#isLeaving = this.#launches === 0;
+    return this.#isLeaving;
   }
 
   /** With `tidy` the keeper removes the root afterwards if it is empty. */
   leave({ tidy }: { tidy: boolean }): void {
+    this.#isLeaving = true;
     this.#tidyAfter = tidy;
     this.#ending.resolve('left');
   }
@@ -290,7 +302,6 @@ export class Monitor {
   /** Starts or stops the clock. */
   #considerLeaving(): void {
     clearTimeout(this.#idle);
-    shrinkMemoryWhenQuiet();
     const isBusy =
       this.#clients.size > 0 ||
       this.#launches > 0 ||

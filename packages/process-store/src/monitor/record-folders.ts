@@ -42,7 +42,8 @@ export class RecordFolders {
     // Before looking: what changes from here on is reported.
     if (!this.#list.isWatched(key)) this.#follow(key);
     const sight = await this.#list.look(key);
-    if (sight !== 'pending') this.#unfollow(key);
+    // A bad one may be repaired.
+    if (sight !== 'pending' && sight !== 'bad') this.#unfollow(key);
     // Perhaps with all the others, and the root.
     if (sight === 'gone') this.#onRescan();
     if (sight === 'finished') this.#done.add(key);

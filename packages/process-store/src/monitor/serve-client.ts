@@ -43,6 +43,7 @@ async function answerClient(
       await client.send({ type: 'info', ...monitor.info() });
       return;
     case 'adopt': {
+      if (monitor.isLeaving) return client.close();
       const { key, roles } = message;
       if (fds.length !== roles.length) throw new ProtocolError('roles and descriptors differ');
       const held = roles.map((role, index) => ({ role, fd: fds[index]! }));
@@ -71,6 +72,7 @@ async function answerClient(
       } else await client.send({ type: 'busy' });
       return;
     case 'launch':
+      if (monitor.isLeaving) return client.close();
       await serveLaunch(monitor, client, message, fds);
       return;
     case 'continue':

@@ -1,11 +1,13 @@
 import { closeAll, dupFd, type FdLike, type OwnedFd } from '@pilotlight/scm-rights';
-import { MonitorError } from '../errors.ts';
+import { isStoreError, MonitorError } from '../errors.ts';
 import { ask } from '../monitor/client/ask.ts';
 import type { HeldRole } from '../monitor/wire/client-protocol.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { isStoredTerminal } from '../stdio/stored-stdio.ts';
 import type { StoreContext } from './store-context.ts';
+
+const ATTEMPTS = 3;
 
 /** A descriptor to be kept with a process; it stays the caller's, the monitor has a copy. */
 export interface HeldFd {
@@ -29,9 +31,12 @@ export async function holdAtMonitor(
   }
   const path = root.layout.root;
   if (monitor === undefined) throw new MonitorError(path, 'this store has none');
-  using connection = await monitor.connect(signal);
-  const question = { type: 'adopt', key, roles: held.map(({ role }) => role) } as const;
-  await ask(path, connection, question, ['adopted'], { fds: held.map(({ fd }) => fd), signal });
+  const roles = held.map(({ role }) => role);
+  const fds = held.map(({ fd }) => fd);
+  await untilOneStays(async () => {
+    using connection = await monitor.connect(signal);
+    await ask(path, connection, { type: 'adopt', key, roles }, ['adopted'], { fds, signal });
+  });
 }
 
 /**
@@ -46,8 +51,21 @@ export async function attendAtMonitor(
   if (own !== undefined) return own.attend(key);
   const path = root.layout.root;
   if (monitor === undefined) throw new MonitorError(path, 'this store has none');
-  using connection = await monitor.connect(signal);
-  await ask(path, connection, { type: 'attend', key }, ['attending'], { signal });
+  await untilOneStays(async () => {
+    using connection = await monitor.connect(signal);
+    await ask(path, connection, { type: 'attend', key }, ['attending'], { signal });
+  });
+}
+
+/** A monitor may be about to leave, or die: the next one does it as well. */
+async function untilOneStays(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isStoreError(error, 'ERR_STORE_MONITOR') || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Whether there is something that only the monitor does for such a process. */
