@@ -101,6 +101,7 @@ test('a pair whose root was removed leaves', async () => {
   const { monitor, keeper } = await pairOf(store);
   rmSync(scratch.root, { recursive: true });
   await expectGone(monitor, keeper);
+  expect(scratch.files()).toEqual([]);
 });
 
 test('delete of the last record has the pair leave at once, whatever it would wait for', async () => {

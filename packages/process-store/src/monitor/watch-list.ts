@@ -1,15 +1,22 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { OwnedFd } from '@pilotlight/scm-rights';
-import { dupFd } from '@pilotlight/scm-rights';
+import { dupFd, pidfdState } from '@pilotlight/scm-rights';
 import { openDirectory } from '../disk/open-directory.ts';
 import { BusyError, errnoCode, isStoreError, messageOf } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
-import { isSameGeneration } from '../record/generation.ts';
+import { type Generation, isSameGeneration } from '../record/generation.ts';
 import { lockRecord } from '../record/lock-record.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
+import { readFacts } from '../record/read-facts.ts';
+import { readRecord } from '../record/parse-record.ts';
+import { specRecordSchema } from '../record/spec-record.ts';
+import { recordFiles } from '../layout.ts';
 import { readUnfinished, type Unfinished } from '../record/read-unfinished.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
 import { identify } from '../supervision/identify.ts';
+import { describeReaped } from '../supervision/observe.ts';
+import { recordExit } from '../supervision/record-exit.ts';
 import { recover } from '../supervision/recover.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { AttendedRecord, MonitorDuty } from './duty.ts';
@@ -25,13 +32,15 @@ const LONGEST_RETRY_MS = 30_000;
 /** What a look at a record found. */
 export type Sight = 'watched' | 'pending' | 'finished' | 'gone' | 'bad';
 
+/** There may be thousands of these: no more than it takes. */
 interface Watched {
   key: string;
-  proc: ProcRecord;
+  /** Alive when we began: then its end is the moment at which we see it. */
+  wasAlive: boolean;
+  generation: Generation;
   pidfd: OwnedFd;
-  stop: AbortController;
-  /** Whether a duty wants the monitor to stay for it. */
-  wanted: boolean;
+  /** Whether the monitor has to stay for it. */
+  isNeeded: boolean;
 }
 
 export interface WatchListOptions {
@@ -62,9 +71,7 @@ export class WatchList {
 
   /** Whether a process is watched whose end nobody else would keep. */
   get isNeeded(): boolean {
-    for (const { proc, wanted } of this.#watched.values()) {
-      if (wanted || proc.tier !== 'A') return true;
-    }
+    for (const { isNeeded } of this.#watched.values()) if (isNeeded) return true;
     return false;
   }
 
@@ -86,7 +93,7 @@ export class WatchList {
     }
     const look = { again: false, sight: Promise.resolve<Sight>('gone') };
     this.#looks.set(key, look);
-    look.sight = this.#lookUntilQuiet(key, look).finally(() => this.#looks.delete(key));
+    look.sight = this.#lookUntilQuiet(key, look);
     return look.sight;
   }
 
@@ -132,6 +139,8 @@ export class WatchList {
       look.again = false;
       sight = await this.#limiter.run(() => this.#lookOnce(key));
     } while (look.again && !this.#closing.signal.aborted);
+    // In the same turn: nobody can ask for another look that would not come.
+    this.#looks.delete(key);
     return sight;
   }
 
@@ -141,7 +150,7 @@ export class WatchList {
       await using directory = await openDirectory(path);
       const unfinished = await readUnfinished(directory, path);
       if (typeof unfinished === 'string') {
-        if (unfinished === 'finished') await this.#unwatch(key);
+        if (unfinished === 'finished') await this.#meetFinished(key, directory, path);
         this.#solve(key);
         return unfinished;
       }
@@ -160,7 +169,7 @@ export class WatchList {
   async #watch(key: string, { proc }: Unfinished): Promise<void> {
     const known = this.#watched.get(key);
     if (known !== undefined) {
-      if (isSameGeneration(known.proc, proc)) return;
+      if (isSameGeneration(known.generation, proc)) return this.#attend(known, proc);
       this.#drop(known);
       this.#watched.delete(key);
     }
@@ -170,17 +179,21 @@ export class WatchList {
       void this.#settleLater(key, FIRST_RETRY_MS);
       return;
     }
-    const watched: Watched = { key, proc, pidfd, stop: new AbortController(), wanted: false };
+    const { pid, startTicks } = proc;
+    const generation = { pid, startTicks, bootId: here().bootId };
+    const wasAlive = pidfdState(pidfd) === 'running';
+    const watched: Watched = { key, generation, pidfd, isNeeded: proc.tier !== 'A', wasAlive };
     this.#watched.set(key, watched);
     void this.#await(watched);
     this.#options.onChange();
-    for (const duty of this.#options.duties) {
-      try {
-        if (await duty.attend(this.#attended(key, proc))) watched.wanted = true;
-      } catch (error) {
-        this.#report(key, error);
-      }
-    }
+    await this.#attend(watched, proc);
+  }
+
+  async #attend(watched: Watched, proc: ProcRecord): Promise<void> {
+    const { key } = watched;
+    await this.#eachDuty(key, async (duty) => {
+      if (await duty.attend(this.#attended(key, proc))) watched.isNeeded = true;
+    });
   }
 
   /** A pidfd of its own, or undefined if there is no such process any more. */
@@ -194,14 +207,40 @@ export class WatchList {
   }
 
   /** Registering a pidfd that has hung up already reports it at once: no end falls between looking and watching. */
-  async #await({ key, pidfd, stop }: Watched): Promise<void> {
+  async #await(watched: Watched): Promise<void> {
+    const { key, pidfd } = watched;
     try {
-      await waitReaped(pidfd, stop.signal);
+      await waitReaped(pidfd);
     } catch (error) {
-      if (!stop.signal.aborted) this.#report(key, error);
+      // Else we have closed it ourselves.
+      if (!pidfd.closed) this.#report(key, error);
       return;
     }
+    const exitedAt = watched.wasAlive ? new Date().toISOString() : undefined;
+    await this.#limiter.run(() => this.#recordEnd(watched, exitedAt)).catch(() => undefined);
+    // Recovery does what is left, and meets again what was in the way.
     await this.#settleLater(key, FIRST_RETRY_MS);
+  }
+
+  /** Records an end that was seen at once, which takes no lock. */
+  async #recordEnd(
+    { key, pidfd, generation }: Watched,
+    exitedAt: string | undefined,
+  ): Promise<void> {
+    const end = describeReaped(pidfd, 'pidfd');
+    if (end.kind !== 'ended') return;
+    const path = this.#options.root.layout.record(key);
+    await using directory = await openDirectory(path);
+    const unfinished = await readUnfinished(directory, path);
+    if (typeof unfinished === 'string') return;
+    const { proc, released } = unfinished;
+    if (!isSameGeneration(proc, generation)) return;
+    const { status, source } = end;
+    await recordExit(
+      directory,
+      { ...proc, released },
+      { status, source, ...(exitedAt === undefined ? {} : { exitedAt }) },
+    );
   }
 
   /** Settles, and tries again for as long as it cannot: for want of space, perhaps. The pidfd is kept meanwhile. */
@@ -223,17 +262,39 @@ export class WatchList {
   }
 
   async #finish(key: string, proc: ProcRecord, exit: ExitRecord): Promise<void> {
-    const watched = this.#watched.get(key);
-    if (watched !== undefined) {
-      for (const duty of this.#options.duties) {
-        try {
-          await duty.ended?.(this.#attended(key, proc), exit);
-        } catch (error) {
-          this.#report(key, error);
-        }
+    const { kept } = this.#options;
+    const isWatched = this.#watched.has(key);
+    if (isWatched || kept.keys().has(key)) {
+      const record = this.#attended(key, proc);
+      // What the monitor before this one held of it is not done with yet: its last output, above all.
+      if (!isWatched) await this.#eachDuty(key, (duty) => duty.attend(record));
+      await this.#eachDuty(key, (duty) => duty.ended?.(record, exit));
+    }
+    await this.#finished(key);
+  }
+
+  /** A record whose end was recorded by somebody else. */
+  async #meetFinished(key: string, directory: FileHandle, path: string): Promise<void> {
+    if (this.#watched.has(key) || this.#options.kept.keys().has(key)) {
+      const { proc, exit } = await readFacts(directory, path);
+      if (proc !== undefined && exit !== undefined) return this.#finish(key, proc, exit);
+    }
+    await this.#finished(key);
+  }
+
+  async #eachDuty(key: string, work: (duty: MonitorDuty) => unknown): Promise<void> {
+    for (const duty of this.#options.duties) {
+      try {
+        await work(duty);
+      } catch (error) {
+        this.#report(key, error);
       }
     }
+  }
+
+  async #finished(key: string): Promise<void> {
     await this.#unwatch(key);
+    await this.#eachDuty(key, (duty) => duty.finished?.(key));
   }
 
   async #unwatch(key: string): Promise<void> {
@@ -251,20 +312,28 @@ export class WatchList {
     return 'absent';
   }
 
-  #drop({ pidfd, stop }: Watched): void {
-    stop.abort();
+  #drop({ pidfd }: Watched): void {
     pidfd.close();
   }
 
   #pidfdOf(key: string, proc: ProcRecord): OwnedFd | undefined {
     const watched = this.#watched.get(key);
-    return watched !== undefined && isSameGeneration(watched.proc, proc)
+    return watched !== undefined && isSameGeneration(watched.generation, proc)
       ? watched.pidfd
       : undefined;
   }
 
   #attended(key: string, proc: ProcRecord): AttendedRecord {
-    return { key, proc, held: (role) => this.#options.kept.get(key, role) };
+    const { root, kept } = this.#options;
+    const path = root.layout.record(key);
+    return {
+      key,
+      proc,
+      path,
+      spec: () => readRecord(`${path}/${recordFiles.spec}`, specRecordSchema),
+      held: (role) => kept.get(key, role),
+      hold: (role, fd) => kept.keep(key, role, fd),
+    };
   }
 
   #report(key: string, error: unknown): void {

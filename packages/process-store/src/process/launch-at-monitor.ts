@@ -12,12 +12,17 @@ import { readFacts } from '../record/read-facts.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
 import { deleteProcess } from './delete.ts';
+import { formatRecordKey } from '../record/record-key.ts';
+import type { ExecRequest } from './exec.ts';
 import type { LaunchRequest } from './launch.ts';
 import type { LaunchedRecord } from './launch-attempt.ts';
 import { LiveProcess } from './live-process.ts';
 import { RemoteProgram } from './remote-program.ts';
 import type { LaunchStep, MonitorAccess, StoreContext } from './store-context.ts';
 import { descriptorsOf, requireTravelling, valuesOf } from './travelling-request.ts';
+
+/** What is asked for, beside what is recorded of it. */
+export type RemoteRequest = Partial<LaunchRequest & ExecRequest>;
 
 /** How often a monitor may leave, or die, before it has recorded anything of the launch. */
 const ATTEMPTS = 3;
@@ -33,7 +38,7 @@ type Context = StoreContext & { monitor: MonitorAccess };
  */
 export async function launchAtMonitor(
   context: Context,
-  request: LaunchRequest & { id: string },
+  request: RemoteRequest,
   spec: SpecRecord,
 ): Promise<LaunchedRecord> {
   requireTravelling(request, context.launcher !== undefined);
@@ -52,17 +57,22 @@ export async function launchAtMonitor(
 
 class RemoteLaunch {
   readonly #context: Context;
-  readonly #request: LaunchRequest & { id: string };
+  readonly #request: RemoteRequest;
+  readonly #key: string;
   readonly #spec: SpecRecord;
   #pidfd: OwnedFd | undefined;
   #stdio: Stdio | undefined;
   /** Where the monitor hears no more words of this launch. */
   #isOver = false;
 
-  constructor(context: Context, request: LaunchRequest & { id: string }, spec: SpecRecord) {
+  constructor(context: Context, request: RemoteRequest, spec: SpecRecord) {
     this.#context = context;
     this.#request = request;
     this.#spec = spec;
+    const { id, container } = spec;
+    this.#key = formatRecordKey(
+      container === undefined ? { container: id, exec: undefined } : { container, exec: id },
+    );
   }
 
   /** `monitor gone` if nothing was recorded when it ended: then another attempt does no harm. */
@@ -105,12 +115,12 @@ class RemoteLaunch {
     return sent;
   }
 
-  /** With a terminal the streams do not count. */
+  /** With a terminal the streams do not count, and those that last are opened by the monitor. */
   async #openStreams(): Promise<Stdio | undefined> {
-    if (this.#request.spec.process.terminal === true) return undefined;
+    if (this.#request.consoleSocket !== undefined || this.#spec.stdio !== undefined)
+      return undefined;
     const { defaultStdio, openStdio } = await import('@pilotlight/init');
-    const options: StdioOptions = this.#request.stdio ?? defaultStdio;
-    return openStdio(options);
+    return openStdio((this.#request.stdio as StdioOptions | undefined) ?? defaultStdio);
   }
 
   /** Until it runs. */
@@ -155,7 +165,7 @@ class RemoteLaunch {
         return;
       case 'recorded': {
         const { id, pid } = message;
-        await beforeRun?.({ key: id, id, pid });
+        await beforeRun?.({ key: this.#key, id, pid });
         signal?.throwIfAborted();
         await connection.send({ type: 'go' });
         return;
@@ -183,7 +193,7 @@ class RemoteLaunch {
         if (received === undefined || received.message.type === 'failed') return;
         if (received.message.type === 'started') {
           // It was faster: the program runs, and nobody wants it.
-          await deleteProcess(this.#context, this.#request.id, undefined, { force: true });
+          await deleteProcess(this.#context, this.#key, undefined, { force: true });
           return;
         }
       }
@@ -199,18 +209,22 @@ class RemoteLaunch {
   }
 
   async #describe(phases: readonly LaunchPhase[]): Promise<LaunchedRecord> {
-    const { id } = this.#request;
-    const path = this.#context.root.layout.record(id);
+    const path = this.#context.root.layout.record(this.#key);
     await using directory = await openDirectory(path);
     const { spec, proc } = await readFacts(directory, path);
     if (spec === undefined || proc === undefined || this.#pidfd === undefined) {
       throw new MonitorError(
         this.#context.root.layout.root,
-        `it has launched ${id} without a record`,
+        `it has launched ${this.#key} without a record`,
       );
     }
     const program = new RemoteProgram(this.#pidfd, this.#stdio, phases);
     // The monitor tells its start.
-    return { spec, proc, live: new LiveProcess(id, proc, program), settled: Promise.resolve() };
+    return {
+      spec,
+      proc,
+      live: new LiveProcess(this.#key, proc, program),
+      settled: Promise.resolve(),
+    };
   }
 }
