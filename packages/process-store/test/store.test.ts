@@ -607,3 +607,25 @@ test('delete runs the poststop hooks of the specification, once, and tells of on
   expect(warnings[0]!.message).toContain('it exited with 3, and said: text');
   expect(await codeOf(store.delete('one'))).toBe('ERR_STORE_NOT_FOUND');
 });
+
+test('launches into a fresh root that never end do not keep others out of it', async () => {
+  using scratch = new Scratch();
+  await using store = await open(scratch);
+  const stop = new AbortController();
+  let launched = 0;
+  const busy = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await store.launch(short);
+      launched += 1;
+    }
+  };
+  const crowd = Array.from({ length: 8 }, async () => {
+    await store.launch(short);
+  });
+  const all = Promise.all([busy(), busy(), busy()]);
+  await Promise.all(crowd);
+  stop.abort();
+  await all;
+  expect(launched).toBeGreaterThan(0);
+  for (const process of (await store.list()).processes) await process.delete({ force: true });
+});

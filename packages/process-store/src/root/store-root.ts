@@ -35,6 +35,8 @@ const LOCK_DEADLINE_MS = 10_000;
 /** Tidying is a courtesy: whoever is busy here tidies when done. */
 const TIDY_DEADLINE_MS = 250;
 const TIDY_ATTEMPTS = 3;
+/** Until it is looked again whether somebody else has prepared the root. */
+const PREPARE_DEADLINE_MS = 100;
 /** How often the root may vanish under us, because another emptied it, before we call it a failure. */
 const ATTEMPTS = 20;
 
@@ -109,6 +111,7 @@ export class StoreRoot {
 
   /** As {@link enter}, in a root that exists and, in tier A, takes pins. Throws RootError, BusyError. */
   async enterToLaunch(signal?: AbortSignal): Promise<{ lock: OwnedFd; tier: Tier }> {
+    const end = performance.now() + LOCK_DEADLINE_MS;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.create();
       const lock = await this.enter(signal);
@@ -121,7 +124,13 @@ export class StoreRoot {
         if (tier === undefined) lock.close();
       }
       if (tier !== undefined) return { lock, tier };
-      await this.#prepare(signal);
+      try {
+        await this.#prepare(signal);
+      } catch (error) {
+        // Whoever else prepared it may be launching one process after the other, and never leave the lock free.
+        if (!(error instanceof BusyError) || performance.now() > end) throw error;
+        attempt -= 1;
+      }
     }
     throw this.#vanishing();
   }
@@ -295,7 +304,7 @@ export class StoreRoot {
 
   async #prepare(signal: AbortSignal | undefined): Promise<void> {
     const probe = currentProbe(await this.#readMeta()) ?? (await this.#runProbe());
-    const options = { deadlineMs: LOCK_DEADLINE_MS, signal };
+    const options = { deadlineMs: PREPARE_DEADLINE_MS, signal };
     using lock = await takeLock(this.layout.lock, 'exclusive', options);
     if (lock === undefined) return;
     const { root } = this.layout;
