@@ -73,6 +73,7 @@ export type {
   StoredTerminal,
 } from './stdio/stored-stdio.ts';
 export type { RestartOptions } from './process/restart.ts';
+export type { SignalOptions } from './process/signal.ts';
 export type { StopOptions } from './process/stop.ts';
 export {
   type BackOff,
