@@ -88,7 +88,7 @@ test('stop refuses what is no signal, and an id that does not exist', async () =
 
 test('signal for good is remembered by what would be started again, and by nothing else', async () => {
   using scratch = new Scratch();
-  await using store = await openStore(scratch.root, { launcher: gatedLauncher });
+  await using store = await openStore(scratch.root, options);
   const isStopped = (id: string): boolean => existsSync(join(scratch.root, 'p', id, 'stop'));
   const spec = specOf('sleep', '1000');
   const restart = { name: 'always' } as const;
