@@ -15,7 +15,7 @@ import { Scratch } from './scratch.ts';
 const packageFile = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
 const readme = readFileSync(packageFile('README.md'), 'utf8');
-const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, text = '']) => text);
+const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, example = '']) => example);
 
 /** The one example with that word in it. */
 function exampleWith(word: string): string {
