@@ -40,7 +40,7 @@ export interface OpenStoreOptions {
    * were launched in another one keep theirs.
    */
   tier?: Tier;
-  /** How long a monitor that is started by this store stays with nothing to do, in milliseconds; 10,000 unless given. */
+  /** How long a monitor that is started by this store stays with nothing to do, in milliseconds from 0; 10,000 unless given. */
   monitorIdleMs?: number;
   /** Called after each step of a launch, before the next one; for tests that stop a launch there. */
   at?: (step: LaunchStep) => Promise<void> | void;
@@ -112,7 +112,9 @@ export class ProcessStore implements AsyncDisposable {
    * Launches a program. Resolves when it runs, and not before it is on disk; if it fails nothing is left of it.
    *
    * The streams in the result belong to the caller. While this program lives it records the exit; see
-   * `StoredProcess.detach`. Throws InvalidIdError, IdInUseError, RootError, BusyError, and the errors of `prepareLaunch`.
+   * `StoredProcess.detach`. Throws InvalidIdError, StdioRequestError, InvalidRestartError, IdInUseError, RootError, DiskError,
+   * BusyError; StdioError and FifoTimeoutError for streams that last; MonitorError where the monitor has a part in it,
+   * CannotTravelError in tier C; the signal's reason, and the errors of `prepareLaunch`.
    */
   async launch(request: LaunchRequest): Promise<StoredProcess> {
     return this.#launched(await launch(this.#context, request));
@@ -122,8 +124,8 @@ export class ProcessStore implements AsyncDisposable {
    * Executes a process in a container, which runs or waits at its gate. It is recorded as a launched one is, with the key
    * `CONTAINER/ID`, until it or the container is deleted.
    *
-   * Throws InvalidIdError, NotFoundError, NotRunningError, IdInUseError, ForeignNamespaceError, BusyError, and the errors
-   * of `prepareExec`.
+   * Throws InvalidIdError, NotFoundError, NotRunningError, IdInUseError, ForeignNamespaceError, BusyError, what else `launch`
+   * throws but InvalidRestartError, and the errors of `prepareExec`.
    */
   async exec(container: string, request: ExecRequest): Promise<StoredProcess> {
     return this.#launched(await exec(this.#context, container, request));
@@ -132,14 +134,18 @@ export class ProcessStore implements AsyncDisposable {
   /**
    * The process of that key, launched by whomever: `box` is a container's, `box/e1` was executed in it.
    *
-   * Throws InvalidIdError, NotFoundError, BadRecordError, BusyError, the signal's reason.
+   * Throws InvalidIdError, NotFoundError, BadRecordError, NewerSchemaError, HeldBackError, BusyError, the signal's reason.
    */
   async load(key: string, options: { signal?: AbortSignal } = {}): Promise<StoredProcess> {
     const { facts, state } = await load(this.#context.root, key, options.signal);
     return new StoredProcess(this.#context, facts, state);
   }
 
-  /** All processes. One bad record neither stops this nor is touched by it; launches under way are not listed yet. */
+  /**
+   * All processes. One bad record neither stops this nor is touched by it; launches under way are not listed yet.
+   *
+   * Throws RootError, the signal's reason.
+   */
   async list(options: ListOptions = {}): Promise<ProcessList> {
     const { loaded, problems } = await loadAll(this.#context.root, options);
     const processes = loaded.map(
@@ -160,9 +166,11 @@ export class ProcessStore implements AsyncDisposable {
   }
 
   /**
-   * Waits until a process has ended, whoever launched it, and tells how. The exit is on disk then.
+   * Waits until a process has ended, whoever launched it, and tells how. The exit is on disk then, unless the disk takes
+   * nothing: then whoever has the status keeps it.
    *
-   * Rejects with the signal's reason, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError.
+   * Rejects with the signal's reason, InvalidIdError, NotFoundError, BadRecordError, NewerSchemaError, HeldBackError,
+   * ForeignNamespaceError.
    */
   async wait(id: string, options: { signal?: AbortSignal } = {}): Promise<ExitRecord> {
     return wait(this.#context, id, undefined, options.signal);
@@ -171,7 +179,8 @@ export class ProcessStore implements AsyncDisposable {
   /**
    * Sends a signal, by name or number, to exactly the recorded process; never by its pid alone.
    *
-   * Throws NotRunningError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError.
+   * Throws NotRunningError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, and InvalidArgumentError of
+   * @pilotlight/scm-rights for what is no signal.
    */
   async signal(
     id: string,
@@ -182,10 +191,12 @@ export class ProcessStore implements AsyncDisposable {
   }
 
   /**
-   * Starts a container that has ended again, under the same id and with the specification it was launched with; standard
-   * streams are /dev/null. Until it runs, the old record with its exit is there.
+   * Starts a container that has ended again, under the same id and with the specification it was launched with. Streams that
+   * last are opened again; in place of those of a launcher there is /dev/null. Until it runs, the old record with its exit is
+   * there.
    *
-   * Throws NotStoppedError, InvalidIdError, NotFoundError, BadRecordError, BusyError, and the errors of `prepareLaunch`.
+   * Throws NotStoppedError, InvalidIdError, NotFoundError, BadRecordError, HeldBackError, DiskError, BusyError, StdioError,
+   * FifoTimeoutError, MonitorError, the signal's reason, and the errors of `prepareLaunch`.
    */
   async restart(id: string, options: RestartOptions = {}): Promise<StoredProcess> {
     return this.#launched(await restart(this.#context, id, undefined, options));
@@ -206,23 +217,25 @@ export class ProcessStore implements AsyncDisposable {
    * Asks a process to end, kills it after `graceMs`, and tells how it ended; see `StopOptions`. One that has ended is left as
    * it is.
    *
-   * Rejects with StillAliveError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, BusyError, and the
-   * signal's reason.
+   * Rejects with StillAliveError, InvalidIdError, NotFoundError, BadRecordError, HeldBackError, ForeignNamespaceError, BusyError,
+   * DiskError, the signal's reason, and InvalidArgumentError of @pilotlight/scm-rights for what is no signal.
    */
   async stop(key: string, options: StopOptions = {}): Promise<ExitRecord> {
     return stop(this.#context, key, undefined, options);
   }
 
   /**
-   * Removes a process that has ended, with its cgroup. `force` kills it first.
+   * Removes a process that has ended, with its cgroup and what was executed in it, and runs its `poststop` hooks. `force` kills
+   * first, and removes a damaged record too if it is proven that its process does not run.
    *
-   * Throws NotStoppedError, StillAliveError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, BusyError.
+   * Throws NotStoppedError, StillAliveError, InvalidIdError, NotFoundError, BadRecordError, DamagedRecordError, NewerSchemaError,
+   * HeldBackError, ForeignNamespaceError, BusyError, the signal's reason.
    */
   async delete(id: string, options: DeleteOptions = {}): Promise<void> {
     await deleteProcess(this.#context, id, undefined, options);
   }
 
-  /** What this store is, and what runs for it. Starts nothing. Throws RootError. */
+  /** What this store is, and what runs for it. Starts nothing; a monitor has five seconds to answer. Throws RootError, TierError. */
   async info(): Promise<StoreInfo> {
     return storeInfo(this.#context);
   }
@@ -231,7 +244,7 @@ export class ProcessStore implements AsyncDisposable {
    * Starts the monitor and its keeper, if they do not run, and keeps them until this store is closed. From then on ends are
    * recorded when they happen, whoever waits. In tiers B and C a launch starts them by itself.
    *
-   * Throws MonitorError, RootError.
+   * Throws MonitorError, RootError, the signal's reason.
    */
   async startMonitor(options: { signal?: AbortSignal } = {}): Promise<MonitorInfo> {
     const { root, monitor } = this.#context;
@@ -241,7 +254,7 @@ export class ProcessStore implements AsyncDisposable {
     return monitorInfo(root.layout.root, this.#connection, options.signal);
   }
 
-  /** Lets go of all programs launched here, which run on, and removes an empty root. */
+  /** Lets go of all programs launched here, which run on, and of the monitor, and removes an empty root. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { live, root } = this.#context;
     this.#connection?.close();

@@ -36,6 +36,7 @@ export class StoredProcess {
   readonly key: string;
   /** The container's id; its own for a container. */
   readonly container: string;
+  /** Within its container, for an executed process. */
   readonly id: string;
   /** In the pid namespace of the launcher. It is no handle: use `signal`. */
   readonly pid: number;
@@ -45,7 +46,9 @@ export class StoredProcess {
   readonly spec: SpecSummary;
   /** RFC 3339, UTC. */
   readonly createdAt: string;
+  /** The one it was launched in. */
   readonly tier: Tier;
+  /** Absolute; empty where it has no cgroup of its own. */
   readonly cgroupPaths: readonly string[];
   readonly #context: StoreContext;
   readonly #facts: ProcessFacts;
@@ -117,7 +120,8 @@ export class StoredProcess {
   }
 
   /**
-   * Gives its terminal a size, in characters: one that the monitor holds, see `ProcessStore.console`. Throws as that.
+   * Gives its terminal a size, in characters from 0 to 65535: one that the monitor holds, see `ProcessStore.console`. Throws as
+   * that, and InvalidArgumentError of @pilotlight/scm-rights.
    */
   async resize(columns: number, rows: number): Promise<void> {
     using master = await openConsole(this.#context, this.key);
@@ -136,7 +140,7 @@ export class StoredProcess {
     await deleteProcess(this.#context, this.key, this.#facts.proc, options);
   }
 
-  /** Stops watching and lets go of it: this process may end. In tier A its status is not lost by that. */
+  /** Stops watching and lets go of it: this process may end. In tiers A to C its status is not lost by that. Never rejects. */
   async detach(): Promise<void> {
     await this.#live?.detach();
   }

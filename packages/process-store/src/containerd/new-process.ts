@@ -65,6 +65,7 @@ export interface NewInit extends NewProcessBase {
   spec: OciSpec;
   /** The bundle's directory. */
   bundle: string;
+  /** Kept in `state.json`; null there if absent. */
   labels?: readonly string[];
 }
 
@@ -75,6 +76,7 @@ export interface NewExec extends NewProcessBase {
   process: OciProcess;
 }
 
+/** What to start: a container's first process has a `spec`, another one a `process`. */
 export type NewProcessRequest = NewInit | NewExec;
 
 /**

@@ -153,7 +153,7 @@ export class Process implements AsyncDisposable {
   /**
    * Deletes its record in the store, then its folder; that of the container with `init`. `force` kills it first.
    *
-   * Throws NotStoppedError and as `ProcessStore.delete`. Closes this handle.
+   * Closes this handle. Throws NotStoppedError and as `ProcessStore.delete`; ProcessClosedError.
    */
   async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
     const { store, key, paths, id, watch, found } = this.#parts;

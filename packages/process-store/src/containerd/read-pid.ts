@@ -7,6 +7,7 @@ import { parsePid } from './number-files.ts';
 const RETRY_MS = 10;
 const DEADLINE_MS = 10_000;
 
+/** How long to wait for a pid, and for whom. */
 export interface ReadPidOptions {
   /** How long it may take to be written, in milliseconds; 10,000 unless given. 0 reads once. */
   deadlineMs?: number;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import { takeLock } from '../disk/lock.ts';
 import { errnoCode } from '../errors.ts';
@@ -22,6 +22,9 @@ const LOCK_DEADLINE_MS = 10_000;
 /** More than any line; the last one is looked for in that much of the end. */
 const TAIL_BYTES = 16 * 1024;
 
+/** Where the last entry was that this process appended, by directory. */
+const lastPlaces = new Map<string, { segment: Segment; seq: number; size: number; ino: bigint }>();
+
 /**
  * Appends one event to the journal in `directory`, made if it is missing; returns its cursor, or undefined if the root has
  * gone.
@@ -36,7 +39,7 @@ export async function appendEvent(
 ): Promise<string | undefined> {
   using lock = await lockJournal(directory);
   if (lock === undefined) return undefined;
-  const { segment, seq } = await placeForNext(directory);
+  const { segment, seq } = (await placeAfterOwn(directory)) ?? (await placeForNext(directory));
   const event = {
     key: subject.key,
     pid: subject.pid,
@@ -47,8 +50,11 @@ export async function appendEvent(
     ...fact,
   };
   await using file = await open(segment.path, 'a', 0o600);
+  lastPlaces.delete(directory);
   await file.write(formatEventLine({ schema: 1, seq, event }));
   await file.datasync();
+  const { size, ino } = await file.stat({ bigint: true });
+  lastPlaces.set(directory, { segment, seq, size: Number(size), ino });
   return formatCursor({ journal: segment.journal, seq });
 }
 
@@ -64,6 +70,23 @@ async function lockJournal(directory: string) {
     if (errnoCode(error) !== 'EEXIST') throw error;
   }
   return takeLock(lockPath, 'exclusive', options);
+}
+
+/** Where the next entry goes if nobody has appended since we did, which saves reading the end. */
+async function placeAfterOwn(
+  directory: string,
+): Promise<{ segment: Segment; seq: number } | undefined> {
+  const last = lastPlaces.get(directory);
+  if (last === undefined || last.size >= SEGMENT_BYTES) return undefined;
+  try {
+    const { size, ino } = await stat(last.segment.path, { bigint: true });
+    if (ino !== last.ino || size !== BigInt(last.size)) return undefined;
+    return { segment: last.segment, seq: last.seq + 1 };
+  } catch (error) {
+    if (errnoCode(error) !== 'ENOENT') throw error;
+    lastPlaces.delete(directory);
+    return undefined;
+  }
 }
 
 /** Where the next entry goes; old files are removed on the way. The caller holds the journal's lock. */

@@ -6,6 +6,7 @@ import type { StoreRoot } from '../root/store-root.ts';
 import { JournalReader } from './journal-reader.ts';
 import type { LostEvents, StoreEvent } from './store-event.ts';
 
+/** Where to begin, and when to end. */
 export interface WatchOptions {
   /** Ends the iteration, which is rejected with the signal's reason. */
   signal?: AbortSignal;

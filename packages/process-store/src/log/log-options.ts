@@ -19,9 +19,9 @@ export interface CriLog {
   driver: 'cri';
   /** Absolute; older parts are beside it, as `<path>.1` and so on. */
   path: string;
-  /** How large a file may grow, in bytes; null for no limit. */
+  /** How large a file may grow, in bytes from 1; null for no limit. */
   maxBytes: number | null;
-  /** How many files there may be, the current one included; from 1. */
+  /** How many files there may be, the current one included; 1 to 1000. */
   maxFiles: number;
 }
 

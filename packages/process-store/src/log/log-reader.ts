@@ -17,6 +17,7 @@ export interface LogLine {
   content: Buffer;
 }
 
+/** How to read a log. */
 export interface ReadLogOptions {
   /** `cri` as a LogWriter writes it, or `raw` as the process itself does. */
   format: 'cri' | 'raw';

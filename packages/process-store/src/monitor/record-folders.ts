@@ -3,8 +3,10 @@ import type { StoreLayout } from '../layout.ts';
 import { listExecKeys, listKeys } from './list-keys.ts';
 import type { WatchList } from './watch-list.ts';
 
-/** In case a change was not reported, or cannot be: inotify(7) has limits per user. */
+/** How often launches under way are looked after, and everything where changes cannot be reported: inotify(7) has limits. */
 const RESCAN_MS = 10_000;
+/** In case a change was not reported; one in so many times. */
+const RESCAN_ALL_EVERY = 6;
 
 /** Notices new records, and those that change while they are made, and has them looked at. */
 export class RecordFolders {
@@ -18,6 +20,7 @@ export class RecordFolders {
   readonly #done = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #round = 0;
 
   /** `onRescan` is called from time to time, when all are looked at again, and when one is gone. */
   constructor(layout: StoreLayout, list: WatchList, onRescan: () => void) {
@@ -84,7 +87,11 @@ export class RecordFolders {
 
   async #rescanAndGoOn(): Promise<void> {
     const stale = [...this.#pending.keys()];
-    await this.rescan().catch(() => undefined);
+    this.#round += 1;
+    const isBlind = this.#all === undefined;
+    if (isBlind || stale.length > 0 || this.#round % RESCAN_ALL_EVERY === 0) {
+      await this.rescan().catch(() => undefined);
+    }
     // A launch that takes so long may be dead: its lock tells, and what it left is removed.
     for (const key of stale) {
       if (this.#pending.has(key)) await this.#list.settle(key, 0).catch(() => undefined);

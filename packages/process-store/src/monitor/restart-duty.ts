@@ -1,6 +1,5 @@
 import { openDirectory } from '../disk/open-directory.ts';
 import { errnoCode, isStoreError, messageOf } from '../errors.ts';
-import { restart } from '../process/restart.ts';
 import type { LaunchedRecord } from '../process/launch-attempt.ts';
 import type { StoreContext } from '../process/store-context.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
@@ -79,6 +78,8 @@ export class RestartDuty implements MonitorDuty {
   async #restart(key: string, proc: ProcRecord, restarts: Restarts): Promise<void> {
     const { context, launch, onWarning, onChange } = this.#options;
     try {
+      // Loaded when the first one is due: most monitors never launch.
+      const { restart } = await import('../process/restart.ts');
       const options = { restarts, unlessStopped: true };
       await launch(() => restart(context(proc.tier), key, proc, options));
       this.#failures.delete(key);

@@ -1,7 +1,6 @@
 import { closeAll } from '@pilotlight/scm-rights';
 import { MonitorError, NotFoundError } from '../errors.ts';
 import type { Monitor } from './monitor.ts';
-import { serveLaunch } from './serve-launch.ts';
 import type { ClientMessage, MonitorMessage } from './wire/client-protocol.ts';
 import { type Packets, ProtocolError, type Received } from './wire/packets.ts';
 import { toWireError } from './wire/wire-error.ts';
@@ -71,10 +70,13 @@ async function answerClient(
         monitor.leave({ tidy: false });
       } else await client.send({ type: 'busy' });
       return;
-    case 'launch':
+    case 'launch': {
+      // Loaded when the first one comes: most monitors never launch.
+      const { serveLaunch } = await import('./serve-launch.ts');
       if (monitor.isLeaving) return client.close();
       await serveLaunch(monitor, client, message, fds);
       return;
+    }
     case 'continue':
     case 'go':
     case 'abort':

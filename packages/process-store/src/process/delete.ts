@@ -22,11 +22,13 @@ import { runPoststop } from './poststop.ts';
 import { type LockedView, notFound, viewRecord, withRecord } from './view-record.ts';
 import { awaitEnd, record as recordEnd } from './wait.ts';
 
+/** How to delete. */
 export interface DeleteOptions {
-  /** Kills the process, and what is left in its cgroup, first. */
+  /** Kills the process, and what is left in its cgroup, first. Default false. */
   force?: boolean;
   /** How long a killed process may take to end, in milliseconds; 10,000 unless given. */
   deadlineMs?: number;
+  /** Gives up waiting; what was killed was killed. */
   signal?: AbortSignal;
   /** Gets the error of each `poststop` hook that failed; it hinders nothing. */
   onWarning?: (warning: Error) => void;

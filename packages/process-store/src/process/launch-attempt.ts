@@ -48,7 +48,9 @@ export interface LaunchPlace {
 
 /** What every launch is asked for by its caller, whatever it launches. */
 export interface LaunchConditions {
+  /** Ends the launch, of which nothing is left then; once the program runs it does nothing. */
   signal?: AbortSignal | undefined;
+  /** Called when the process is recorded and its program has not run. `pid` is its number here, no handle. What it throws ends the launch. */
   beforeRun?:
     | ((process: { key: string; id: string; pid: number }) => Promise<void> | void)
     | undefined;

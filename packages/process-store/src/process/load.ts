@@ -37,9 +37,11 @@ export async function load(
   return loaded;
 }
 
+/** What to list. */
 export interface ListOptions {
   /** Also what was executed in each container, after it. Default false. */
   execs?: boolean;
+  /** Gives up between two batches of records. */
   signal?: AbortSignal;
 }
 

@@ -19,6 +19,7 @@ import { prepareLasting } from './prepare-lasting.ts';
 import type { Prepared, StoreContext } from './store-context.ts';
 import { type LockedView, notFound, withRecord } from './view-record.ts';
 
+/** How to start again. */
 export interface RestartOptions extends LaunchConditions {
   /** What the next record keeps of its restarts; by default what there is, counted up. */
   restarts?: Restarts;

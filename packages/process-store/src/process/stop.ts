@@ -12,6 +12,7 @@ import type { StoreContext } from './store-context.ts';
 import { withRecord } from './view-record.ts';
 import { wait } from './wait.ts';
 
+/** How to stop. */
 export interface StopOptions {
   /** How long it has from the first signal until it is killed, in milliseconds from 0; 10,000 unless given. */
   graceMs?: number;

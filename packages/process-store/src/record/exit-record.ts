@@ -42,6 +42,7 @@ export interface SignaledRecord extends ExitFacts {
   code: null;
   signal: number;
   core: boolean;
+  /** Whether the kernel killed a process of its cgroup for want of memory; null if that cannot be told. */
   oom: boolean | null;
   source: ExitSource;
 }
@@ -52,6 +53,7 @@ export interface UnknownExitRecord extends ExitFacts {
   reason: UnknownReason;
 }
 
+/** How a process ended, or that nobody can tell. `kind` says which. */
 export type ExitRecord = ExitedRecord | SignaledRecord | UnknownExitRecord;
 
 const facts = {

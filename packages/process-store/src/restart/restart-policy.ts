@@ -9,12 +9,15 @@ export type RestartPolicy =
   /** When it failed: another code than 0, a signal, or an end nobody knows. */
   | ({
       name: 'on-failure';
-      /** How often at most; without it, always. */ maxRestarts?: number | undefined;
+      /** How often at most, from 0; without it, always. */ maxRestarts?: number | undefined;
     } & BackOff)
   /** Whatever its end was. */
   | ({ name: 'always' } & BackOff);
 
-/** The pause before a restart: `firstMs` after a run that lasted, twice as long after each short run, up to `mostMs`. */
+/**
+ * The pause before a restart: `firstMs` after a run that lasted, twice as long after each short run, up to `mostMs`. All are whole
+ * milliseconds from 0 to a day.
+ */
 export interface BackOff {
   /** Milliseconds, 100 unless given. */
   firstMs?: number | undefined;

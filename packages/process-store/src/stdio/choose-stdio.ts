@@ -25,6 +25,7 @@ export interface StdioRequest {
   stdio?: StdioOptions | StoredStdio | undefined;
   /** Where the output goes; in place of the outputs of `stdio`, or, with a terminal, what is shown there. */
   log?: StoredLog | undefined;
+  /** Takes the master of the terminal; stays the caller's. Not for streams that last, nor for restart policies. */
   consoleSocket?: FdLike | undefined;
 }
 

@@ -26,7 +26,9 @@ export interface LogStream {
   kind: 'log';
 }
 
+/** Where standard input may come from. */
 export type StoredInput = NullStream | FileStream | FifoStream;
+/** Where an output may go. */
 export type StoredOutput = NullStream | FileStream | FifoStream | LogStream;
 
 /** The three streams of a process without a terminal. */
