@@ -202,7 +202,7 @@ export class ProcessStore implements AsyncDisposable {
    * A copy of the master of a process's terminal, which monitor and keeper hold: to resize it, and to write what the program
    * reads. What the program writes is read by the monitor. The caller closes it.
    *
-   * For a process launched with `stdio: { terminal: true }`. Throws NotFoundError where no terminal is held under that key,
+   * For a process launched with `stdio: { terminal: true }`. Throws NoConsoleError for another one, NotFoundError,
    * MonitorError, InvalidIdError.
    */
   async console(key: string, options: { signal?: AbortSignal } = {}): Promise<OwnedFd> {

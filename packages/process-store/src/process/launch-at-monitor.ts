@@ -16,13 +16,17 @@ import { formatRecordKey } from '../record/record-key.ts';
 import type { ExecRequest } from './exec.ts';
 import type { LaunchRequest } from './launch.ts';
 import type { LaunchedRecord } from './launch-attempt.ts';
+import type { RestartOptions } from './restart.ts';
 import { LiveProcess } from './live-process.ts';
 import { RemoteProgram } from './remote-program.ts';
 import type { LaunchStep, MonitorAccess, StoreContext } from './store-context.ts';
 import { descriptorsOf, requireTravelling, valuesOf } from './travelling-request.ts';
 
 /** What is asked for, beside what is recorded of it. */
-export type RemoteRequest = Partial<LaunchRequest & ExecRequest>;
+export type RemoteRequest = Partial<LaunchRequest & ExecRequest> & {
+  /** Start again what has ended under that id. */
+  again?: boolean;
+};
 
 /** How often a monitor may leave, or die, before it has recorded anything of the launch. */
 const ATTEMPTS = 3;
@@ -41,7 +45,8 @@ export async function launchAtMonitor(
   request: RemoteRequest,
   spec: SpecRecord,
 ): Promise<LaunchedRecord> {
-  requireTravelling(request, context.launcher !== undefined);
+  const own = spec.container === undefined ? context.launcher : context.executor;
+  requireTravelling(request, own !== undefined);
   for (let attempt = 1; ; attempt++) {
     await context.root.create();
     const result = await new RemoteLaunch(context, request, spec).run();
@@ -53,6 +58,21 @@ export async function launchAtMonitor(
       );
     }
   }
+}
+
+/** Starts again in tier C; `spec` is what the next record will hold. Throws as {@link launchAtMonitor}, and as `restart`. */
+export async function restartAtMonitor(
+  context: Context,
+  { signal, beforeRun, onWarning }: RestartOptions,
+  spec: SpecRecord,
+): Promise<LaunchedRecord> {
+  const request: RemoteRequest = {
+    again: true,
+    ...(signal === undefined ? {} : { signal }),
+    ...(beforeRun === undefined ? {} : { beforeRun }),
+    ...(onWarning === undefined ? {} : { onWarning }),
+  };
+  return launchAtMonitor(context, request, spec);
 }
 
 class RemoteLaunch {
