@@ -22,6 +22,7 @@ import { waitCommand } from './commands/wait/command.ts';
 import type { CliContext, Host } from './context.ts';
 import { UsageError } from './errors.ts';
 import { exitCodes } from './exit-code.ts';
+import { didYouMean } from './render/did-you-mean.ts';
 
 const fullDescription = `An OCI runtime for Linux, and a launcher of sandboxed commands.
 
@@ -90,7 +91,12 @@ function application(command: string, problems: unknown[]): Application<CliConte
     exceptionWhileRunningCommand: collect,
     commandErrorResult: collect,
     noCommandRegisteredForInput: ({ input, corrections }) =>
-      collect(new UsageError(`there is no command ${input}`, didYouMean(corrections))),
+      collect(
+        new UsageError(
+          `there is no command ${input}`,
+          `${didYouMean(corrections)}See \`pilotlight --help\`.`,
+        ),
+      ),
   };
   return buildApplication(routes, {
     name: 'pilotlight',
@@ -106,10 +112,4 @@ function application(command: string, problems: unknown[]): Application<CliConte
     documentation: { disableAnsiColor: true },
     localization: { text },
   });
-}
-
-function didYouMean(corrections: readonly string[]): string {
-  return corrections.length === 0
-    ? 'See `pilotlight --help`.'
-    : `Did you mean ${corrections.join(' or ')}? See \`pilotlight --help\`.`;
 }

@@ -81,6 +81,7 @@ export type {
   StoredTerminal,
 } from './stdio/stored-stdio.ts';
 export type { RestartOptions } from './process/restart.ts';
+export type { SignalOptions } from './process/signal.ts';
 export type { StopOptions } from './process/stop.ts';
 export { type BackOff, type RestartPolicy, type Restarts } from './restart/restart-policy.ts';
 export { generateRecordId, parseRecordId } from './record/record-id.ts';

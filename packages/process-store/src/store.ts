@@ -12,7 +12,7 @@ import { DEFAULT_IDLE_MS } from './keeper/settings.ts';
 import type { MonitorConnection } from './monitor/client/connect-monitor.ts';
 import { ensureMonitor } from './monitor/client/ensure-monitor.ts';
 import type { MonitorInfo } from './monitor/wire/client-protocol.ts';
-import { signalProcess } from './process/signal.ts';
+import { type SignalOptions, signalProcess } from './process/signal.ts';
 import { monitorInfo, type StoreInfo, storeInfo } from './process/store-info.ts';
 import type { Executor, Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
 import { openConsole } from './process/at-monitor.ts';
@@ -182,8 +182,12 @@ export class ProcessStore implements AsyncDisposable {
    * Throws NotRunningError, InvalidIdError, NotFoundError, BadRecordError, ForeignNamespaceError, and InvalidArgumentError of
    * @pilotlight/scm-rights for what is no signal.
    */
-  async signal(id: string, signal: NodeJS.Signals | number): Promise<void> {
-    await signalProcess(this.#context.root, id, undefined, signal);
+  async signal(
+    id: string,
+    signal: NodeJS.Signals | number,
+    options: SignalOptions = {},
+  ): Promise<void> {
+    await signalProcess(this.#context.root, id, undefined, signal, options);
   }
 
   /**

@@ -9,7 +9,7 @@ import type { SpecSummary } from './record/spec-record.ts';
 import { openConsole } from './process/at-monitor.ts';
 import { deleteProcess, type DeleteOptions } from './process/delete.ts';
 import type { LiveProcess } from './process/live-process.ts';
-import { signalProcess } from './process/signal.ts';
+import { type SignalOptions, signalProcess } from './process/signal.ts';
 import type { StoreContext } from './process/store-context.ts';
 import type { ProcessFacts } from './process/view-record.ts';
 import { stop, type StopOptions } from './process/stop.ts';
@@ -115,8 +115,8 @@ export class StoredProcess {
   }
 
   /** See `ProcessStore.signal`. */
-  async signal(signal: NodeJS.Signals | number): Promise<void> {
-    await signalProcess(this.#context.root, this.key, this.#facts.proc, signal);
+  async signal(signal: NodeJS.Signals | number, options: SignalOptions = {}): Promise<void> {
+    await signalProcess(this.#context.root, this.key, this.#facts.proc, signal, options);
   }
 
   /**

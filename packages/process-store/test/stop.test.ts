@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { countOpenFds } from '@pilotlight/scm-rights/testing';
 import { expect, test } from 'vitest';
 import { isStoreError, openStore, type OpenStoreOptions } from '../src/index.ts';
@@ -82,4 +84,27 @@ test('stop refuses what is no signal, and an id that does not exist', async () =
   const missing: unknown = await store.stop('two').catch((error: unknown) => error);
   expect(isStoreError(missing, 'ERR_STORE_NOT_FOUND')).toBe(true);
   await launched.delete({ force: true });
+});
+
+test('signal for good is remembered by what would be started again, and by nothing else', async () => {
+  using scratch = new Scratch();
+  await using store = await openStore(scratch.root, options);
+  const isStopped = (id: string): boolean => existsSync(join(scratch.root, 'p', id, 'stop'));
+  const spec = specOf('sleep', '1000');
+  const restart = { name: 'always' } as const;
+  for (const [id, more] of [
+    ['again', { restart }],
+    ['once', {}],
+    ['never', { restart: { name: 'no' } }],
+  ] as const) {
+    await store.launch({ id, spec, bundle: '/', ...more });
+  }
+  await store.signal('again', 'SIGWINCH');
+  expect(isStopped('again')).toBe(false);
+  for (const id of ['again', 'once', 'never']) {
+    await store.signal(id, 'SIGKILL', { forGood: true });
+    expect(isStopped(id)).toBe(id === 'again');
+    expect(await store.wait(id)).toMatchObject({ signal: 9 });
+    await store.delete(id);
+  }
 });

@@ -1,10 +1,13 @@
 import { AliasNotFoundError, ArgumentParseError, FlagNotFoundError } from '@stricli/core';
 import { isCliError, UsageError } from '../errors.ts';
+import { didYouMean } from '../render/did-you-mean.ts';
 
 /** The error of the parser as one of ours, which names the command. */
 export function usageProblem(command: string, problem: unknown): unknown {
   if (isCliError(problem)) return problem;
-  const hint = `See \`pilotlight ${command} --help\`.`;
+  const similar =
+    problem instanceof FlagNotFoundError ? problem.corrections.map((flag) => `--${flag}`) : [];
+  const hint = `${didYouMean(similar)}See \`pilotlight ${command} --help\`.`;
   return new UsageError(`${command}: ${describe(problem)}`, hint);
 }
 

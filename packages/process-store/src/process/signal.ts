@@ -1,11 +1,18 @@
 import { isSyscallError, pidfdSendSignal, signalNumber } from '@pilotlight/scm-rights';
+import { markOnce } from '../disk/mark-once.ts';
 import { ForeignNamespaceError, isDiskRefusal, isStoreError, NotRunningError } from '../errors.ts';
+import { recordFiles } from '../layout.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { Generation } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { describeExit as describeEnd, findingOf, subjectOf } from '../supervision/record-exit.ts';
 import { notFound, type RecordView, viewRecord, withRecord } from './view-record.ts';
+
+export interface SignalOptions {
+  /** The process is meant to end: no restart policy starts it again, whether or not this signal ends it. Default false. */
+  forGood?: boolean;
+}
 
 /**
  * Sends a signal, by name or number, to exactly the recorded process, through a pidfd.
@@ -18,9 +25,12 @@ export async function signalProcess(
   id: string,
   generation: Generation | undefined,
   signal: string | number,
+  { forGood = false }: SignalOptions = {},
 ): Promise<void> {
   parseRecordKey(id);
   const number = signalNumber(signal);
+  // Before the signal: the end that it brings must not be taken for one to restart after.
+  if (forGood) await endRestarts(root, id, generation);
   const seen = await viewRecord(root, id, generation, (view) => send(view, id, number));
   if (seen === 'sent') return;
   let exit: string | undefined;
@@ -33,6 +43,19 @@ export async function signalProcess(
   }
   if (exit === undefined) throw await notFound(root, id);
   throw new NotRunningError(`send ${signal} to`, id, exit);
+}
+
+/** Writes nothing for a process that is not started again anyway. */
+async function endRestarts(
+  root: StoreRoot,
+  id: string,
+  generation: Generation | undefined,
+): Promise<void> {
+  const restarts = await viewRecord(root, id, generation, ({ facts }) => facts?.spec.restarts);
+  if (restarts === undefined || restarts.policy.name === 'no') return;
+  await withRecord(root, id, generation, ({ record }) =>
+    markOnce(record.directory, recordFiles.stop),
+  );
 }
 
 async function send(

@@ -19,5 +19,9 @@ export const killCommand: Command<CliContext> = buildCommand<{}, [string, number
       ],
     },
   },
-  docs: { brief: 'Send a signal to a process' },
+  docs: {
+    brief: 'Send a signal to a process',
+    fullDescription:
+      'After INT, QUIT, KILL or TERM no restart policy starts the process again, whether or not the signal ends it.',
+  },
 });

@@ -1,5 +1,14 @@
+import { constants } from 'node:os';
 import { openStore } from '@pilotlight/process-store';
 import type { CliContext } from '../../context.ts';
+
+/** What is sent so that a program ends, unlike what has it do something. */
+const ENDING: readonly number[] = [
+  constants.signals.SIGINT,
+  constants.signals.SIGQUIT,
+  constants.signals.SIGKILL,
+  constants.signals.SIGTERM,
+];
 
 /** Throws what `ProcessStore.signal` throws. */
 export async function kill(
@@ -9,5 +18,6 @@ export async function kill(
   signal: number,
 ): Promise<void> {
   await using store = await openStore(this.root, { create: false });
-  await store.signal(id, signal);
+  // Whoever asks for the end of a program that is started again after each end means all of it.
+  await store.signal(id, signal, { forGood: ENDING.includes(signal) });
 }

@@ -9,6 +9,10 @@ export interface RunFlags {
   pidFile?: string | undefined;
   keep: boolean;
   transcript?: string | undefined;
+  restart?: string | undefined;
+  logDriver?: string | undefined;
+  /** Each of the form `key=value`. */
+  logOpt?: readonly string[] | undefined;
 }
 
 export const runCommand: Command<CliContext> = buildCommand<
@@ -59,6 +63,28 @@ export const runCommand: Command<CliContext> = buildCommand<
         placeholder: 'FILE',
         brief: 'File to write the handshake to; see `sync decode`',
       },
+      restart: {
+        kind: 'parsed',
+        parse: asTyped,
+        optional: true,
+        placeholder: 'POLICY',
+        brief: 'Start it again after its end: no, on-failure[:N] or always; with --detach',
+      },
+      logDriver: {
+        kind: 'parsed',
+        parse: asTyped,
+        optional: true,
+        placeholder: 'DRIVER',
+        brief: 'Where its output goes: none, file or cri; with --detach',
+      },
+      logOpt: {
+        kind: 'parsed',
+        parse: asTyped,
+        optional: true,
+        variadic: true,
+        placeholder: 'KEY=VALUE',
+        brief: 'path of file and cri; max-size and max-file of cri',
+      },
     },
     aliases: { b: 'bundle', d: 'detach' },
     positional: {
@@ -77,6 +103,12 @@ With a command line after --: runs it on this machine's own root file system, mo
 read-only, with its own /tmp, /run, /proc, /dev, process ids, IPC, host name and network. Of
 the environment it gets PATH, TERM, LANG, LC_ALL and TZ. It starts in the current directory, or
 in / if that is below one of those.
+
+Detached, a monitor of the store starts it again as --restart says, and writes its log: file is
+appended to by the program itself and needs --log-opt path=FILE; cri has a line for each line,
+with its time and stream, by default in /var/log/pilotlight/ID.log, for other users than root
+$XDG_STATE_HOME/pilotlight/ID.log, and keeps 5 files of 10m unless max-file and max-size say
+otherwise.
 
 In the foreground, streams are the program's own, signals are passed on to it, and its status
 becomes ours.`,

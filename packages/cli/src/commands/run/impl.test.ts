@@ -201,6 +201,18 @@ describe('requireTerminalPlace', () => {
     ).toThrow(message);
   });
 
+  it('lets the monitor hold the terminal of a program with a log or restarts, and nobody else', () => {
+    const options = { log: { driver: 'none' } } as const;
+    requireTerminalPlace(host(false), { detach: true }, true, options);
+    requireTerminalPlace(host(false), { detach: true }, true, { restart: { name: 'always' } });
+    expect(() =>
+      requireTerminalPlace(host(false), { detach: true, consoleSocket: '/s' }, true, options),
+    ).toThrow(/takes the terminal away/);
+    expect(() =>
+      requireTerminalPlace(host(false), { detach: true }, true, { restart: { name: 'no' } }),
+    ).toThrow(/nobody would hold/);
+  });
+
   it('accepts a terminal in a terminal, a detached one with a socket, and none at all', () => {
     requireTerminalPlace(host(true), { detach: false }, true);
     requireTerminalPlace(host(false), { detach: true, consoleSocket: '/s' }, true);

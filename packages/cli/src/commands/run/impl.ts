@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
 import { canForkHere, localZygote, sharedZygote, type Zygote } from '@pilotlight/init';
-import { openStore } from '@pilotlight/process-store';
+import { generateRecordId, openStore } from '@pilotlight/process-store';
 import type { CliContext } from '../../context.ts';
 import { writeWarning } from '../../render/warning.ts';
 import type { RunFlags } from './command.ts';
+import { detachedOptions } from './detached-options.ts';
+import { makeLogFolder } from './make-log-folder.ts';
 import { runDetached } from './run-detached.ts';
 import { runForeground } from './run-foreground.ts';
 import { hasUserNamespace, requirePrivilege } from './require-privilege.ts';
@@ -20,7 +22,10 @@ export async function run(
   id: string | undefined,
 ): Promise<void> {
   const subject = await subjectOf(this, flags, id);
-  requireTerminalPlace(this.host, flags, subject.spec.process.terminal ?? false);
+  // A path of its own needs the id before the store would make one up.
+  const named = id ?? (flags.logDriver === undefined ? undefined : generateRecordId());
+  const options = detachedOptions(flags, this.host, named ?? '');
+  requireTerminalPlace(this.host, flags, subject.spec.process.terminal ?? false, options);
   requirePrivilege(this.host.uid, subject.spec);
   await using store = await openStore(this.root, { create: false });
   // In tier C the monitor launches, with a zygote of its own.
@@ -28,11 +33,15 @@ export async function run(
   const onWarning = (warning: Error): void => writeWarning(this.host, warning);
   const request = {
     ...subject,
+    ...options,
     onWarning,
     ...(zygote === undefined ? {} : { zygote }),
-    ...(id === undefined ? {} : { id }),
+    ...(named === undefined ? {} : { id: named }),
   };
   try {
+    if (options.log !== undefined) {
+      await makeLogFolder(options.log, { id: named ?? '', host: this.host });
+    }
     if (flags.detach) await runDetached(store, request, flags);
     else this.process.exitCode = await runForeground(store, request, flags, this.host);
   } finally {

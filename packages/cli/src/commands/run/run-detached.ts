@@ -1,6 +1,7 @@
 import type { LaunchRequest, ProcessStore } from '@pilotlight/process-store';
 import { connectConsoleSocket } from '../../terminal/connect-console-socket.ts';
 import type { RunFlags } from './command.ts';
+import { needsMonitor } from './detached-options.ts';
 import { launchWithFiles } from './launch-with-files.ts';
 
 const INHERIT = ['inherit', 'inherit', 'inherit'] as const;
@@ -17,7 +18,8 @@ export async function runDetached(
     store,
     {
       ...request,
-      stdio: INHERIT,
+      // What lasts without us cannot be our own streams.
+      ...(needsMonitor(request) ? {} : { stdio: INHERIT }),
       ...(console === undefined ? {} : { consoleSocket: console.fd }),
     },
     flags,
