@@ -52,6 +52,7 @@ export type {
   UnknownReason,
 } from './record/exit-record.ts';
 export type { Tier } from './record/proc-record.ts';
+export type { ExitStep } from './supervision/exit-step.ts';
 export type { RestartOptions } from './process/restart.ts';
 export type { StopOptions } from './process/stop.ts';
 export {

@@ -10,7 +10,7 @@ import { readUnfinished, type Unfinished } from '../record/read-unfinished.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
 import { identify } from '../supervision/identify.ts';
-import { recover } from '../supervision/recover.ts';
+import { type Authority, recover } from '../supervision/recover.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { AttendedRecord, MonitorDuty } from './duty.ts';
 import type { KeptDescriptors } from './kept-descriptors.ts';
@@ -103,10 +103,11 @@ export class WatchList {
     if (rootLock === undefined) return await this.#forget(key);
     await using record = await lockRecord(key, root.layout.record(key), { deadlineMs, signal });
     if (record === undefined) return await this.#forget(key);
-    const recovered = await recover(root.layout, record, here(), {
+    const authority: Authority = {
       decides: true,
       held: (proc) => this.#pidfdOf(key, proc) ?? kept.pidfdOf(key, proc),
-    });
+    };
+    const recovered = await recover(root.layout, record, here(), authority, root.atExit);
     if (recovered === undefined) return await this.#forget(key);
     const { facts, seen } = recovered;
     if (seen !== undefined && 'pidfd' in seen) seen.pidfd.close();

@@ -175,7 +175,7 @@ async function kill(
     const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     const end = await awaitEnd(seen, both);
     if (end.kind === 'hidden') throw new ForeignNamespaceError('delete', id);
-    return await recordEnd(root.layout, record.directory, facts, end);
+    return await recordEnd(root, record.directory, facts, end);
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted) throw error;
