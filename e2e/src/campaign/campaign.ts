@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, watch } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pidfdOpen, waitPidfd } from '@pilotlight/scm-rights';
-import { countOpenFds } from '@pilotlight/scm-rights/testing';
+import { listOpenFds } from '@pilotlight/scm-rights/testing';
 import { Actors } from './actors.ts';
 import { cgroupsNamed, removeEmptyParents } from './cgroups.ts';
 import { Part, type PartPlan, type PartResult } from './part.ts';
@@ -56,7 +58,7 @@ export async function runCampaign(options: {
   const cgroupName = `campaign-${process.pid}-${statSync(directory).ino}`;
   const started = performance.now();
   await warmUp();
-  const before = countOpenFds();
+  const before = listOpenFds();
   const parts: PartResult[] = [];
   const left: string[] = [];
   try {
@@ -87,8 +89,9 @@ export async function runCampaign(options: {
     }
     if (readdirSync(directory).length === 0) rmSync(directory, { recursive: true });
   }
-  const descriptors = await descriptorsAbove(before);
-  if (descriptors > 0) left.push(`left: ${descriptors} descriptors`);
+  for (const descriptor of await descriptorsBeside(before)) {
+    left.push(`left: the descriptor of ${descriptor}`);
+  }
   parts.sort((one, other) => nameIndex(one) - nameIndex(other));
   const seconds = (performance.now() - started) / 1000;
   return {
@@ -100,17 +103,25 @@ export async function runCampaign(options: {
   };
 }
 
-/** What waits for descriptors opens two of its own at the first use, and keeps them. */
+/** Our readiness and Node's inotify and streams of children open descriptors at the first use, and keep them. */
 async function warmUp(): Promise<void> {
   using self = pidfdOpen(process.pid);
   await waitPidfd(self, { signal: AbortSignal.timeout(1) }).catch(() => undefined);
+  watch('/').close();
+  await once(spawn('true', { stdio: ['ignore', 'pipe', 'pipe'] }), 'close');
 }
 
 /** Those that Node closes in its own time get some. */
-async function descriptorsAbove(before: number): Promise<number> {
+async function descriptorsBeside(before: ReadonlyMap<number, string>): Promise<string[]> {
   const deadline = performance.now() + CLOSED_MS;
-  while (countOpenFds() > before && performance.now() < deadline) await sleep(20);
-  return countOpenFds() - before;
+  for (;;) {
+    const now = [...listOpenFds()];
+    // One that was closed and opened again is the same to us.
+    const beside = now.filter(([fd, name]) => before.get(fd) !== name).map(([, name]) => name);
+    if (now.length <= before.size) return [];
+    if (performance.now() > deadline) return beside;
+    await sleep(20);
+  }
 }
 
 function nameIndex({ name }: PartResult): number {

@@ -4,6 +4,6 @@ import { openStore } from '../src/index.ts';
 const [root = '', idleMs] = process.argv.slice(2);
 const store = await openStore(root, { tier: 'D', monitorIdleMs: Number(idleMs) });
 const { pid, keeperPid } = await store.startMonitor();
-console.log(JSON.stringify({ pid, keeperPid }));
+process.stdout.write(`${JSON.stringify({ pid, keeperPid })}\n`);
 process.stdin.on('data', () => undefined);
 process.stdin.on('end', () => void store[Symbol.asyncDispose]());

@@ -17,6 +17,7 @@ import { fromWireError } from '../monitor/wire/wire-error.ts';
 import { OrphanReaper } from './orphan-reaper.ts';
 import { nodeFlags, nodePath, programEnvironment, programFile } from './program.ts';
 import type { PairSettings } from './settings.ts';
+import { shrinkMemoryWhenQuiet } from './shrink-memory.ts';
 
 const FIRST_DELAY_MS = 20;
 const LONGEST_DELAY_MS = 10_000;
@@ -122,6 +123,7 @@ export class Keeper {
       if (received === undefined) return failure;
       if (received.message.type === 'unfit') failure = await fromWireError(received.message.error);
       await this.#take(monitor, received, onReady);
+      shrinkMemoryWhenQuiet();
     }
   }
 

@@ -11,6 +11,7 @@ import { openDirectory } from '../disk/open-directory.ts';
 import { replaceFile } from '../disk/replace-file.ts';
 import { errnoCode, messageOf, NotFoundError } from '../errors.ts';
 import { OrphanReaper } from '../keeper/orphan-reaper.ts';
+import { shrinkMemoryWhenQuiet } from '../keeper/shrink-memory.ts';
 import type { LaunchedRecord } from '../process/launch-attempt.ts';
 import type { StoreContext } from '../process/store-context.ts';
 import type { LiveProcess } from '../process/live-process.ts';
@@ -246,6 +247,7 @@ export class Monitor {
   /** Starts or stops the clock. */
   #considerLeaving(): void {
     clearTimeout(this.#idle);
+    shrinkMemoryWhenQuiet();
     const isBusy =
       this.#clients.size > 0 ||
       this.#launches > 0 ||

@@ -1,15 +1,17 @@
 import type { OwnedFd } from '@pilotlight/scm-rights';
-import { dupFd } from '@pilotlight/scm-rights';
+import { dupFd, pidfdState } from '@pilotlight/scm-rights';
 import { openDirectory } from '../disk/open-directory.ts';
 import { BusyError, errnoCode, isStoreError, messageOf } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
-import { isSameGeneration } from '../record/generation.ts';
+import { type Generation, isSameGeneration } from '../record/generation.ts';
 import { lockRecord } from '../record/lock-record.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
 import { readUnfinished, type Unfinished } from '../record/read-unfinished.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
 import { identify } from '../supervision/identify.ts';
+import { describeReaped } from '../supervision/observe.ts';
+import { recordExit } from '../supervision/record-exit.ts';
 import { type Authority, recover } from '../supervision/recover.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { AttendedRecord, MonitorDuty } from './duty.ts';
@@ -25,13 +27,15 @@ const LONGEST_RETRY_MS = 30_000;
 /** What a look at a record found. */
 export type Sight = 'watched' | 'pending' | 'finished' | 'gone' | 'bad';
 
+/** There may be thousands of these: no more than it takes. */
 interface Watched {
   key: string;
-  proc: ProcRecord;
+  /** Alive when we began: then its end is the moment at which we see it. */
+  wasAlive: boolean;
+  generation: Generation;
   pidfd: OwnedFd;
-  stop: AbortController;
-  /** Whether a duty wants the monitor to stay for it. */
-  wanted: boolean;
+  /** Whether the monitor has to stay for it. */
+  isNeeded: boolean;
 }
 
 export interface WatchListOptions {
@@ -62,9 +66,7 @@ export class WatchList {
 
   /** Whether a process is watched whose end nobody else would keep. */
   get isNeeded(): boolean {
-    for (const { proc, wanted } of this.#watched.values()) {
-      if (wanted || proc.tier !== 'A') return true;
-    }
+    for (const { isNeeded } of this.#watched.values()) if (isNeeded) return true;
     return false;
   }
 
@@ -86,7 +88,7 @@ export class WatchList {
     }
     const look = { again: false, sight: Promise.resolve<Sight>('gone') };
     this.#looks.set(key, look);
-    look.sight = this.#lookUntilQuiet(key, look).finally(() => this.#looks.delete(key));
+    look.sight = this.#lookUntilQuiet(key, look);
     return look.sight;
   }
 
@@ -133,6 +135,8 @@ export class WatchList {
       look.again = false;
       sight = await this.#limiter.run(() => this.#lookOnce(key));
     } while (look.again && !this.#closing.signal.aborted);
+    // In the same turn: nobody can ask for another look that would not come.
+    this.#looks.delete(key);
     return sight;
   }
 
@@ -141,6 +145,11 @@ export class WatchList {
     try {
       await using directory = await openDirectory(path);
       const unfinished = await readUnfinished(directory, path);
+      if (unfinished === 'untold') {
+        // Its parent, or the keeper, was faster, and may be dead by now.
+        void this.#settleLater(key, FIRST_RETRY_MS);
+        return 'finished';
+      }
       if (typeof unfinished === 'string') {
         if (unfinished === 'finished') await this.#unwatch(key);
         this.#solve(key);
@@ -161,7 +170,7 @@ export class WatchList {
   async #watch(key: string, { proc }: Unfinished): Promise<void> {
     const known = this.#watched.get(key);
     if (known !== undefined) {
-      if (isSameGeneration(known.proc, proc)) return;
+      if (isSameGeneration(known.generation, proc)) return;
       this.#drop(known);
       this.#watched.delete(key);
     }
@@ -171,13 +180,16 @@ export class WatchList {
       void this.#settleLater(key, FIRST_RETRY_MS);
       return;
     }
-    const watched: Watched = { key, proc, pidfd, stop: new AbortController(), wanted: false };
+    const { pid, startTicks } = proc;
+    const generation = { pid, startTicks, bootId: here().bootId };
+    const wasAlive = pidfdState(pidfd) === 'running';
+    const watched: Watched = { key, generation, pidfd, isNeeded: proc.tier !== 'A', wasAlive };
     this.#watched.set(key, watched);
     void this.#await(watched);
     this.#options.onChange();
     for (const duty of this.#options.duties) {
       try {
-        if (await duty.attend(this.#attended(key, proc))) watched.wanted = true;
+        if (await duty.attend(this.#attended(key, proc))) watched.isNeeded = true;
       } catch (error) {
         this.#report(key, error);
       }
@@ -195,14 +207,43 @@ export class WatchList {
   }
 
   /** Registering a pidfd that has hung up already reports it at once: no end falls between looking and watching. */
-  async #await({ key, pidfd, stop }: Watched): Promise<void> {
+  async #await(watched: Watched): Promise<void> {
+    const { key, pidfd } = watched;
     try {
-      await waitReaped(pidfd, stop.signal);
+      await waitReaped(pidfd);
     } catch (error) {
-      if (!stop.signal.aborted) this.#report(key, error);
+      // Else we have closed it ourselves.
+      if (!pidfd.closed) this.#report(key, error);
       return;
     }
+    const exitedAt = watched.wasAlive ? new Date().toISOString() : undefined;
+    await this.#limiter.run(() => this.#recordEnd(watched, exitedAt)).catch(() => undefined);
+    // Recovery does what is left: it tells the end. And it meets again what was in the way.
     await this.#settleLater(key, FIRST_RETRY_MS);
+  }
+
+  /** Records an end that was seen at once, which takes no lock. */
+  async #recordEnd(
+    { key, pidfd, generation }: Watched,
+    exitedAt: string | undefined,
+  ): Promise<void> {
+    const end = describeReaped(pidfd, 'pidfd');
+    if (end.kind !== 'ended') return;
+    const path = this.#options.root.layout.record(key);
+    await using directory = await openDirectory(path);
+    const unfinished = await readUnfinished(directory, path);
+    if (typeof unfinished === 'string') return;
+    const { proc, released } = unfinished;
+    if (!isSameGeneration(proc, generation)) return;
+    const { status, source } = end;
+    const { atExit } = this.#options.root;
+    await atExit('ended');
+    await recordExit(
+      directory,
+      { ...proc, released },
+      { status, source, ...(exitedAt === undefined ? {} : { exitedAt }) },
+    );
+    await atExit('exitRecorded');
   }
 
   /** Settles, and tries again for as long as it cannot: for want of space, perhaps. The pidfd is kept meanwhile. */
@@ -252,14 +293,13 @@ export class WatchList {
     return 'absent';
   }
 
-  #drop({ pidfd, stop }: Watched): void {
-    stop.abort();
+  #drop({ pidfd }: Watched): void {
     pidfd.close();
   }
 
   #pidfdOf(key: string, proc: ProcRecord): OwnedFd | undefined {
     const watched = this.#watched.get(key);
-    return watched !== undefined && isSameGeneration(watched.proc, proc)
+    return watched !== undefined && isSameGeneration(watched.generation, proc)
       ? watched.pidfd
       : undefined;
   }

@@ -2,7 +2,7 @@ import type { LaunchPhase, Stdio, StdioOptions } from '@pilotlight/init';
 import { closeAll, type FdLike, type OwnedFd } from '@pilotlight/scm-rights';
 import type { JsonValue } from '@pilotlight/sync';
 import { openDirectory } from '../disk/open-directory.ts';
-import { MonitorError } from '../errors.ts';
+import { isStoreError, MonitorError } from '../errors.ts';
 import type { MonitorConnection } from '../monitor/client/connect-monitor.ts';
 import type { MonitorMessage } from '../monitor/wire/client-protocol.ts';
 import { toMemfd } from '../monitor/wire/json-memfd.ts';
@@ -15,9 +15,11 @@ import { deleteProcess } from './delete.ts';
 import type { LaunchRequest } from './launch.ts';
 import type { LaunchedRecord } from './launch-attempt.ts';
 import { LiveProcess } from './live-process.ts';
+import { load } from './load.ts';
 import { RemoteProgram } from './remote-program.ts';
 import type { LaunchStep, MonitorAccess, StoreContext } from './store-context.ts';
 import { descriptorsOf, requireTravelling, valuesOf } from './travelling-request.ts';
+import { wait } from './wait.ts';
 
 /** How often a monitor may leave, or die, before it has recorded anything of the launch. */
 const ATTEMPTS = 3;
@@ -37,16 +39,33 @@ export async function launchAtMonitor(
   spec: SpecRecord,
 ): Promise<LaunchedRecord> {
   requireTravelling(request, context.launcher !== undefined);
+  const since = new Date().toISOString();
   for (let attempt = 1; ; attempt++) {
     await context.root.create();
     const result = await new RemoteLaunch(context, request, spec).run();
     if (result !== 'monitor gone') return result;
+    await removeNeverStarted(context, request.id, since);
     if (attempt === ATTEMPTS) {
       throw new MonitorError(
         context.root.layout.root,
         `it has ended ${ATTEMPTS} times in a launch`,
       );
     }
+  }
+}
+
+/**
+ * What a monitor that died had recorded before it could tell us of it would keep the id. Its gate was not opened: that takes
+ * our word. What is not ours, or runs, is left alone, and the next attempt says so.
+ */
+async function removeNeverStarted(context: Context, id: string, since: string): Promise<void> {
+  try {
+    const { facts } = await load(context.root, id);
+    if (facts.released || facts.spec.createdAt < since) return;
+    const exit = await wait(context, id, facts.proc, AbortSignal.timeout(UNDO_MS));
+    if (!exit.started) await deleteProcess(context, id, facts.proc);
+  } catch (error) {
+    if (!isStoreError(error) && !(error instanceof DOMException)) throw error;
   }
 }
 

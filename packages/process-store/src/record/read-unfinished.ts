@@ -9,20 +9,26 @@ import { type ProcRecord, procRecordSchema } from './proc-record.ts';
 export interface Unfinished {
   proc: ProcRecord;
   released: boolean;
+  /** Whether the file of the pin exists. */
+  hasPin: boolean;
 }
 
 /**
- * Reads of a record only what watching its process takes. `pending`: it has no process yet. `finished`: its end is recorded
- * and its pin removed. `path` is the folder's name in messages. Throws BadRecordError.
+ * Reads of a record only what watching its process takes. `pending`: it has no process yet. `untold`: its end is
+ * recorded and its pin removed, but the journal does not know. `finished`: nothing is left to do. `path` is the folder's name in messages. Throws BadRecordError.
  */
 export async function readUnfinished(
   directory: FileHandle,
   path: string,
-): Promise<Unfinished | 'pending' | 'finished'> {
+): Promise<Unfinished | 'pending' | 'untold' | 'finished'> {
   const names = new Set(await readdir(inside(directory, '')));
-  if (names.has(recordFiles.exit) && !names.has(recordFiles.pin)) return 'finished';
+  if (names.has(recordFiles.exit) && !names.has(recordFiles.pin)) {
+    return names.has(recordFiles.toldExit) ? 'finished' : 'untold';
+  }
   if (!names.has(recordFiles.proc)) return 'pending';
   const file = inside(directory, recordFiles.proc);
   const proc = await readRecord(file, procRecordSchema, `${path}/${recordFiles.proc}`);
-  return proc === undefined ? 'pending' : { proc, released: names.has(recordFiles.released) };
+  return proc === undefined
+    ? 'pending'
+    : { proc, released: names.has(recordFiles.released), hasPin: names.has(recordFiles.pin) };
 }
