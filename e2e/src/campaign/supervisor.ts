@@ -28,7 +28,7 @@ async function attempt<T>(key: string, action: string, work: () => Promise<T>) {
     return await work();
   } catch (error) {
     const code = isStoreError(error) ? error.code : ((error as { code?: string }).code ?? 'none');
-    say({ key, verb: 'failed', action, code, message: String((error as Error).message) });
+    say({ key, verb: 'failed', action, code, message: (error as Error).message });
     return undefined;
   }
 }
@@ -51,7 +51,7 @@ async function lookAfter(container: ContainerPlan): Promise<void> {
   );
   if (launched === undefined) return;
   say({ key, verb: 'running', pid: launched.pid });
-  await Promise.all(container.execs.map((plan) => execute(key, plan)));
+  await Promise.all(container.execs.map((inside) => execute(key, inside)));
   await decide(container, launched);
 }
 

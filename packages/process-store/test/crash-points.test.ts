@@ -51,9 +51,8 @@ test.skipIf(!isRoot).for([...crashes, ...clients])(
     using scratch = new Scratch();
     {
       await using store = await openStore(scratch.root, { tier, monitorIdleMs: 2000 });
-      const child = runFixture('crash-launcher.ts', [
-        ...[scratch.root, step, 'init', 'sleep 0.2; exit 7', '-', tier],
-      ]);
+      const settings = [scratch.root, step, 'init', 'sleep 0.2; exit 7', '-', tier];
+      const child = runFixture('crash-launcher.ts', settings);
       expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
       if (outcome === 'nothing') {
         await expect
