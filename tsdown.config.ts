@@ -16,6 +16,8 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
 };
 
 const esm: Record<string, string> = {};
+/** Programs of ours in ESM, which run for long and in little memory. */
+const programs: Record<string, string> = {};
 const cjs: Record<string, string> = {};
 /** Programs that nobody imports: they have no types. */
 const untyped: string[] = [];
@@ -26,7 +28,8 @@ for (const [entry, target] of Object.entries(manifest.exports)) {
   const output = target['default'];
   if (source === undefined || output === undefined) continue;
   const name = output.replace(/^\.\/dist\//, '').replace(/\.(js|cjs)$/, '');
-  (output.endsWith('.cjs') ? cjs : esm)[name] = source;
+  const isProgram = target[BUILT_FROM] !== undefined;
+  (output.endsWith('.cjs') ? cjs : isProgram ? programs : esm)[name] = source;
   if (target['types'] === undefined) untyped.push(entry);
 }
 for (const output of Object.values(manifest.bin ?? {})) {
@@ -54,6 +57,18 @@ const configs: UserConfig[] = [
     attw: { profile: 'esm-only', level: 'error', excludeEntrypoints: untyped },
   },
 ];
+// Of the lower layers and of zod they take along what they use; init is loaded when it is needed.
+if (Object.keys(programs).length > 0) {
+  configs.push({
+    ...shared,
+    entry: programs,
+    format: 'esm',
+    dts: false,
+    clean: false,
+    noExternal: [/^zod/, /^@pilotlight\/(sync|scm-rights)/],
+    outputOptions: { chunkFileNames: 'program-[name]-[hash].js' },
+  });
+}
 // A `.cjs` entry runs where node_modules may be out of reach, so everything is inlined.
 for (const [name, source] of Object.entries(cjs)) {
   configs.push({

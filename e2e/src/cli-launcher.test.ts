@@ -54,7 +54,7 @@ describe('bin/pilotlight', () => {
       expect(code).toBe(0);
       expect(stdout).toMatch(/COMMANDS\n {2}run +Launch/);
     }
-    const verbs = 'run spec state list kill wait delete exec-ext sync';
+    const verbs = 'run spec state list kill wait delete info exec-ext sync';
     for (const verb of verbs.split(' ')) {
       const { code, stdout } = await scratch.run([verb, '--help']);
       expect(code).toBe(0);

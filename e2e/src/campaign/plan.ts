@@ -49,9 +49,7 @@ export function planSupervisor(
 
 function planContainer(random: Random, key: string, tier: Tier, mostExecs: number): ContainerPlan {
   const execs: ProgramPlan[] = [];
-  // In tier C the monitor is the parent of what it launches, and of nothing else.
-  const isMonitors = tier === 'C';
-  if (random.chance(0.12) && !isMonitors) {
+  if (random.chance(0.12)) {
     for (let index = 0; index < Math.min(random.integer(1, 3), mostExecs); index++) {
       execs.push(planProgram(random, `${key}/e${index}`));
     }
@@ -65,7 +63,8 @@ function planContainer(random: Random, key: string, tier: Tier, mostExecs: numbe
     'delete',
     'force-delete',
     'signal',
-    isMonitors ? 'signal' : 'restart',
+    // Who starts again is the parent, and in tier C only the monitor may be that.
+    tier === 'C' ? 'signal' : 'restart',
   ]);
   return {
     ...program,

@@ -11,6 +11,7 @@ import type { GlobalOptions } from './arguments/global-options.ts';
 import { usageProblem } from './arguments/usage-problem.ts';
 import { deleteCommand } from './commands/delete/command.ts';
 import { execExtCommand } from './commands/exec-ext/command.ts';
+import { infoCommand } from './commands/info/command.ts';
 import { killCommand } from './commands/kill/command.ts';
 import { listCommand } from './commands/list/command.ts';
 import { runCommand as runVerb } from './commands/run/command.ts';
@@ -43,6 +44,7 @@ const routes = buildRouteMap<string, CliContext>({
     kill: killCommand,
     wait: waitCommand,
     delete: deleteCommand,
+    info: infoCommand,
     sync: buildRouteMap<string, CliContext>({
       routes: { decode: syncDecodeCommand },
       docs: { brief: 'Read what a parent and its child said to each other' },

@@ -53,6 +53,26 @@ export type {
 } from './record/exit-record.ts';
 export type { Tier } from './record/proc-record.ts';
 export type { ExitStep } from './supervision/exit-step.ts';
+export {
+  type CriLog,
+  type FileLog,
+  type NoLog,
+  parseLogOptions,
+  type StoredLog,
+} from './log/log-options.ts';
+export { type LogLine, readLog, type ReadLogOptions } from './log/log-reader.ts';
+export { type LastingStdio, type StdioRequest, StdioRequestError } from './stdio/choose-stdio.ts';
+export type {
+  FifoStream,
+  FileStream,
+  LogStream,
+  NullStream,
+  StoredInput,
+  StoredOutput,
+  StoredStdio,
+  StoredStreams,
+  StoredTerminal,
+} from './stdio/stored-stdio.ts';
 export type { RestartOptions } from './process/restart.ts';
 export type { StopOptions } from './process/stop.ts';
 export {

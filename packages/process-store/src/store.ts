@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { OwnedFd } from '@pilotlight/scm-rights';
 import type { LostEvents, StoreEvent } from './events/store-event.ts';
 import { watchEvents, type WatchOptions } from './events/watch-events.ts';
 import { deleteProcess, type DeleteOptions } from './process/delete.ts';
@@ -14,6 +15,7 @@ import type { MonitorInfo } from './monitor/wire/client-protocol.ts';
 import { signalProcess } from './process/signal.ts';
 import { monitorInfo, type StoreInfo, storeInfo } from './process/store-info.ts';
 import type { Executor, Launcher, LaunchStep, StoreContext } from './process/store-context.ts';
+import { openConsole } from './process/at-monitor.ts';
 import { restart, type RestartOptions } from './process/restart.ts';
 import { stop, type StopOptions } from './process/stop.ts';
 import { finish, wait } from './process/wait.ts';
@@ -190,6 +192,17 @@ export class ProcessStore implements AsyncDisposable {
   }
 
   /**
+   * A copy of the master of a process's terminal, which monitor and keeper hold: to resize it, and to write what the program
+   * reads. What the program writes is read by the monitor. The caller closes it.
+   *
+   * For a process launched with `stdio: { terminal: true }`. Throws NotFoundError where no terminal is held under that key,
+   * MonitorError, InvalidIdError.
+   */
+  async console(key: string, options: { signal?: AbortSignal } = {}): Promise<OwnedFd> {
+    return openConsole(this.#context, key, options.signal);
+  }
+
+  /**
    * Asks a process to end, kills it after `graceMs`, and tells how it ended; see `StopOptions`. One that has ended is left as
    * it is.
    *
@@ -246,6 +259,7 @@ export class ProcessStore implements AsyncDisposable {
       released: true,
       exit: undefined,
       pinFile: proc.tier === 'A',
+      stopAsked: false,
       told: { start: false, exit: false },
       empty: false,
       strangers: [],

@@ -1,10 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LaunchPhase } from '@pilotlight/init';
+import { setWindowSize } from '@pilotlight/scm-rights';
 import type { ExitRecord } from './record/exit-record.ts';
 import { deriveState, type ProcessState } from './record/derive-state.ts';
 import { formatRecordKey } from './record/record-key.ts';
 import type { Tier } from './record/proc-record.ts';
 import type { SpecSummary } from './record/spec-record.ts';
+import { openConsole } from './process/at-monitor.ts';
 import { deleteProcess, type DeleteOptions } from './process/delete.ts';
 import type { LiveProcess } from './process/live-process.ts';
 import { signalProcess } from './process/signal.ts';
@@ -112,6 +114,14 @@ export class StoredProcess {
   /** See `ProcessStore.signal`. */
   async signal(signal: NodeJS.Signals | number): Promise<void> {
     await signalProcess(this.#context.root, this.key, this.#facts.proc, signal);
+  }
+
+  /**
+   * Gives its terminal a size, in characters: one that the monitor holds, see `ProcessStore.console`. Throws as that.
+   */
+  async resize(columns: number, rows: number): Promise<void> {
+    using master = await openConsole(this.#context, this.key);
+    setWindowSize(master, { columns, rows });
   }
 
   /** See `ProcessStore.stop`. */

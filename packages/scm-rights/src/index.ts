@@ -43,12 +43,14 @@ export { isCloseOnExec } from './close-on-exec.ts';
 export { dupFd } from './dup-fd.ts';
 export { type FdLike, fdNumber } from './fd-like.ts';
 export { fifoWriters } from './fifo/fifo-writers.ts';
+export { peekFifo } from './fifo/peek-fifo.ts';
 export { mkfifo } from './fifo/mkfifo.ts';
 export { MAX_FILE_NAME_BYTES, type ReceivedFile } from './file-packet.ts';
 export { listenSeqpacket } from './listen/listen-seqpacket.ts';
 export { listenStream } from './listen/listen-stream.ts';
 export type { ListenOptions } from './listen/listening-socket.ts';
 export { UnixServer, type UnixServerEvents } from './listen/unix-server.ts';
+export { koffiModulePath, type Libc, loadLibc, type LoadLibcOptions } from './libc/library.ts';
 export { flockExclusive, type FlockOptions, flockShared, tryLock } from './lock/flock.ts';
 export {
   memfdCreate,

@@ -1,6 +1,6 @@
 /** The keeper of one root: node keeper.js SETTINGS, with the descriptors of `keeperFds`. */
 import { closeSync, writeSync } from 'node:fs';
-import { closeAll, OwnedFd, setChildSubreaper } from '@pilotlight/scm-rights';
+import { closeAll, loadLibc, OwnedFd, setChildSubreaper } from '@pilotlight/scm-rights';
 import { toWireError } from '../monitor/wire/wire-error.ts';
 import { StoreRoot } from '../root/store-root.ts';
 import { Keeper } from './keeper.ts';
@@ -8,6 +8,8 @@ import { keeperFds, pairSettingsSchema } from './settings.ts';
 import type { StartReport } from './start-report.ts';
 
 const settings = pairSettingsSchema.parse(JSON.parse(process.argv[2] ?? ''));
+// Before the first call.
+loadLibc(settings.koffiModule === undefined ? {} : { koffiModule: settings.koffiModule });
 const lock = OwnedFd.adopt(keeperFds.lock, 'keeper.lock');
 OwnedFd.adopt(keeperFds.report, 'report pipe').release();
 

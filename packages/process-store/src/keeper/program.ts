@@ -30,9 +30,14 @@ export function nodePath(): string {
 export function programEnvironment(): Record<string, string> {
   const names = ['PATH', 'TMPDIR', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'];
   const known = names.map((name) => [name, process.env[name]] as const);
-  return Object.fromEntries(
-    known.filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
+  return {
+    // Of glibc: one heap for all threads, whose free end goes back to the machine; mallopt(3).
+    MALLOC_ARENA_MAX: '1',
+    MALLOC_TRIM_THRESHOLD_: '131072',
+    ...Object.fromEntries(
+      known.filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ),
+  };
 }
 
 /** Descriptors of this process that a keeper it starts would get without being asked, under the same numbers. */

@@ -10,12 +10,15 @@ export interface PairSettings {
   idleMs: number;
   /** Descriptors that the keeper inherited against its will, and closes. */
   strayFds: readonly number[];
+  /** Path of koffi's native module, which their bundles do not find by themselves. */
+  koffiModule?: string | undefined;
 }
 
 export const pairSettingsSchema: z.ZodType<PairSettings> = z.object({
   root: z.string().startsWith('/'),
   idleMs: z.number().min(0),
   strayFds: z.array(z.int().min(5)),
+  koffiModule: z.string().optional(),
 });
 
 /** In the keeper: flock on keeper.lock, taken by who started it; a pipe that takes one StartReport. In the monitor: the socket. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import type { OwnedFd } from '@pilotlight/scm-rights';
+import { koffiModulePath, type OwnedFd } from '@pilotlight/scm-rights';
 import { MonitorError } from '../errors.ts';
 import { fromWireError } from '../monitor/wire/wire-error.ts';
 import { nodeFlags, nodePath, programEnvironment, programFile, strayFds } from './program.ts';
@@ -17,7 +17,12 @@ export async function startKeeper(
   lock: OwnedFd,
   { root, idleMs }: Pick<PairSettings, 'root' | 'idleMs'>,
 ): Promise<void> {
-  const settings: PairSettings = { root, idleMs, strayFds: strayFds() };
+  const settings: PairSettings = {
+    root,
+    idleMs,
+    strayFds: strayFds(),
+    koffiModule: koffiModulePath(),
+  };
   const child = spawn(nodePath(), [...nodeFlags, programFile('keeper'), JSON.stringify(settings)], {
     argv0: 'pilotlight-keeper',
     env: programEnvironment(),

@@ -3,10 +3,12 @@ import {
   isSyscallError,
   type OwnedFd,
   readiness,
+  peekFifo,
   readNow,
   setNonblocking,
 } from '@pilotlight/scm-rights';
 import { LogError, messageOf } from '../errors.ts';
+import { isKind } from '../stdio/file-kind.ts';
 import type { LogStreamName } from '../stdio/log-fifo.ts';
 import { CriEncoder } from './cri-line.ts';
 import { WallClock } from './cri-time.ts';
@@ -29,14 +31,19 @@ export interface LogPumpOptions {
 }
 
 const CHUNK_BYTES = 64 * 1024;
+/** Where the pumps of this process read, one at a time. */
+const shared: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+/** After that the beginning of a line is written without its end, in milliseconds. */
+const QUIET_MS = 200;
 /** More than a pipe can hold unless root has raised that; /proc/sys/fs/pipe-max-size. */
 const MAX_PIPE_BYTES = 1 << 20;
 
 /**
  * Moves what a process writes into a log, until the last who holds the other side has gone.
  *
- * Reads no more while the log takes its time, and then the process waits at its full pipe. What is read is written before
- * more is read, so that the death of this process loses one chunk of 64 KiB at most, and a line's beginning.
+ * Reads no more while the log takes its time, and then the process waits at its full pipe. What comes through a fifo is taken
+ * out when it is written, so that the death of this process loses nothing but the beginning of a line of the last 200 ms; the
+ * next pump may write a chunk of at most 64 KiB again. From a terminal, which cannot be looked into, a chunk may be lost.
  */
 export class LogPump implements AsyncDisposable {
   /** Resolves when everything is written that will be, and the source is closed: at its end or after `stop`. Never rejects. */
@@ -115,16 +122,20 @@ export class LogPump implements AsyncDisposable {
   /** True at the end of the source, false when told to stop. */
   async #pump(): Promise<boolean> {
     const { source, writer } = this.#options;
-    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const canPeek = isKind(source, 'fifo');
     while (!this.#stop.signal.aborted) {
-      const count = readOrEnd(source, chunk);
+      const count = canPeek ? peekFifo(source, shared) : readOrEnd(source, shared);
       if (count === 0) return true;
       if (count === undefined) {
         await this.#caughtUp(Number.POSITIVE_INFINITY);
         await this.#wait(source);
         continue;
       }
-      await writer.write(this.#encoder.encode(chunk.subarray(0, count), this.#clock.now()));
+      // Copied in there: the chunk is everybody's, and the next to read may come before this is written.
+      const lines = this.#encoder.encode(shared.subarray(0, count), this.#clock.now());
+      await writer.write(lines);
+      // Not before it is written: should we die in between, the next pump writes it again.
+      if (canPeek) discard(source, count);
       await this.#caughtUp(count);
       // A process that never stops writing is not to keep everything else here from running.
       await setImmediate();
@@ -147,10 +158,19 @@ export class LogPump implements AsyncDisposable {
     this.#wake = new AbortController();
     // Told to look around before this wait could be ended.
     if (this.#stop.signal.aborted) return;
+    const wake = this.#wake;
+    // A prompt, or a line whose end takes long: nothing of it is to be lost with us, or to be waited for by a reader.
+    const timer =
+      this.#encoder.heldBytes > 0 ? setTimeout(() => wake.abort(), QUIET_MS) : undefined;
     try {
-      await readiness.wait(source, 'readable', { signal: this.#wake.signal });
+      await readiness.wait(source, 'readable', { signal: wake.signal });
     } catch (error) {
-      if (!this.#wake.signal.aborted) throw error;
+      if (!wake.signal.aborted) throw error;
+      if (timer !== undefined) {
+        await this.#options.writer.write(this.#encoder.end(this.#clock.now()));
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
@@ -163,5 +183,14 @@ function readOrEnd(source: OwnedFd, chunk: Buffer): number | undefined {
     // How a master tells that nobody has its terminal open any more.
     if (isSyscallError(error, 'EIO')) return 0;
     throw error;
+  }
+}
+
+/** Takes out what was peeked at; nobody else reads there. */
+function discard(source: OwnedFd, count: number): void {
+  for (let left = count; left > 0;) {
+    const taken = readNow(source, shared.subarray(0, Math.min(left, shared.length))) ?? 0;
+    if (taken === 0) return;
+    left -= taken;
   }
 }

@@ -1,13 +1,26 @@
 import { readdir } from 'node:fs/promises';
 import { errnoCode } from '../errors.ts';
 import type { StoreLayout } from '../layout.ts';
+import { formatRecordKey } from '../record/record-key.ts';
 
-/** The keys of all records of a root; none if it has gone. */
+/** The keys of all records of a root, what was executed in containers included; none if it has gone. */
 export async function listKeys(layout: StoreLayout): Promise<string[]> {
+  const containers = await namesIn(layout.records);
+  const execs = await Promise.all(containers.map((id) => listExecKeys(layout, id)));
+  return [...containers, ...execs.flat()];
+}
+
+/** The keys of what was executed in a container. */
+export async function listExecKeys(layout: StoreLayout, container: string): Promise<string[]> {
+  const ids = await namesIn(layout.execs(container));
+  return ids.map((exec) => formatRecordKey({ container, exec }));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
   try {
-    return await readdir(layout.records);
+    return await readdir(folder);
   } catch (error) {
-    if (errnoCode(error) === 'ENOENT') return [];
+    if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR') return [];
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { unlink } from 'node:fs/promises';
 import {
+  closeAll,
   listenSeqpacket,
   type OwnedFd,
   setChildSubreaper,
@@ -14,12 +15,16 @@ import { OrphanReaper } from '../keeper/orphan-reaper.ts';
 import { shrinkMemoryWhenQuiet } from '../keeper/shrink-memory.ts';
 import type { LaunchedRecord } from '../process/launch-attempt.ts';
 import type { StoreContext } from '../process/store-context.ts';
+import type { Tier } from '../record/proc-record.ts';
 import type { LiveProcess } from '../process/live-process.ts';
 import { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
 import { readStartTicks } from '../supervision/start-ticks.ts';
 import { socketAddress } from './client/connect-monitor.ts';
 import type { MonitorDuty } from './duty.ts';
+import { LimitsDuty } from './limits-duty.ts';
+import { LogDuty } from './log-duty.ts';
+import { RestartDuty } from './restart-duty.ts';
 import type { KeeperLink } from './keeper-link.ts';
 import { KeptDescriptors } from './kept-descriptors.ts';
 import { RecordFolders } from './record-folders.ts';
@@ -59,6 +64,7 @@ export class Monitor {
   readonly #options: MonitorOptions;
   readonly #store: StoreRoot;
   readonly #list: WatchList;
+  readonly #duties: readonly MonitorDuty[];
   readonly #folders: RecordFolders;
   readonly #clients = new Set<ClientConnection>();
   readonly #live = new Map<string, LiveProcess>();
@@ -69,14 +75,20 @@ export class Monitor {
   #launches = 0;
   #hasLaunched = false;
   #tidyAfter = false;
+  #isLeaving = false;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: MonitorOptions) {
-    const { root, kept, duties = [] } = options;
+    const { root, kept } = options;
     this.root = root;
     this.#options = options;
     this.#store = new StoreRoot(root, undefined, 'C');
-    const onChange = (): void => this.#considerLeaving();
+    const onChange = (): void => {
+      shrinkMemoryWhenQuiet();
+      this.#considerLeaving();
+    };
+    this.#duties = options.duties ?? this.#standardDuties(onChange);
+    const duties = this.#duties;
     this.#list = new WatchList({ root: this.#store, kept, duties, onChange });
     this.#folders = new RecordFolders(this.#store.layout, this.#list, () => this.#checkRoot());
   }
@@ -102,6 +114,11 @@ export class Monitor {
     }
   }
 
+  /** From here on nothing new begins: whoever asks for it is hung up on, and asks the next monitor. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   info(): MonitorInfo {
     const { keeper, kept, idleMs } = this.#options;
     const problems = [...this.#list.problems].map(([key, message]) => ({ key, message }));
@@ -117,19 +134,28 @@ export class Monitor {
     };
   }
 
-  /** Takes over a descriptor of a process that is recorded, or about to be; resolves when the keeper holds it too. Throws NotFoundError. */
-  async keep(key: string, role: HeldRole, fd: OwnedFd): Promise<void> {
+  /**
+   * Takes over descriptors of a process that is recorded, or about to be; resolves when the keeper holds them too. Throws
+   * NotFoundError.
+   */
+  async keep(key: string, held: readonly { role: HeldRole; fd: OwnedFd }[]): Promise<void> {
     try {
       await (await openDirectory(this.#store.layout.record(key))).close();
     } catch (error) {
-      fd.close();
+      closeAll(held.map(({ fd }) => fd));
       if (errnoCode(error) === 'ENOENT') throw new NotFoundError(key, this.root, []);
       throw error;
     }
-    await this.#options.kept.keep(key, role, fd);
+    await Promise.all(held.map(({ role, fd }) => this.#options.kept.keep(key, role, fd)));
     // It was reserved before we were told; if it is given up, its folder goes.
     void this.#folders.look(key);
     this.#considerLeaving();
+  }
+
+  /** Watches a recorded process; resolves when all that is done for it has begun. Throws NotFoundError. */
+  async attend(key: string): Promise<void> {
+    await this.#folders.look(key);
+    if (!this.#list.isWatched(key)) throw new NotFoundError(key, this.root, this.#list.keys());
   }
 
   /** Still owned by the monitor. */
@@ -143,8 +169,13 @@ export class Monitor {
   }
 
   /** What a launch here works with. */
-  launchContext(at: StoreContext['at']): StoreContext {
-    return { root: this.#store, live: this.#live, launcher: undefined, executor: undefined, at };
+  launchContext(at: StoreContext['at'], tier: Tier = 'C'): StoreContext {
+    const root = tier === 'C' ? this.#store : new StoreRoot(this.root, undefined, tier);
+    const own = {
+      keep: (key: string, held: Parameters<Monitor['keep']>[1]) => this.keep(key, held),
+      attend: (key: string) => this.attend(key),
+    };
+    return { root, live: this.#live, launcher: undefined, executor: undefined, at, own };
   }
 
   /** Stays as long as `launch` takes. */
@@ -174,13 +205,37 @@ export class Monitor {
     if ((await this.#store.ids()).length > 0) return false;
     // Deleted when its end was recorded, and about to be reaped.
     await Promise.all([...this.#live.values()].map(({ left }) => left));
-    return true;
+    // A launch may have come meanwhile; one that comes from here on does not begin.
+    this.#isLeaving = this.#launches === 0;
+    return this.#isLeaving;
   }
 
   /** With `tidy` the keeper removes the root afterwards if it is empty. */
   leave({ tidy }: { tidy: boolean }): void {
+    this.#isLeaving = true;
     this.#tidyAfter = tidy;
     this.#ending.resolve('left');
+  }
+
+  #standardDuties(onChange: () => void): MonitorDuty[] {
+    const onWarning = (key: string, message: string): void => {
+      this.#list.problems.set(key, message);
+    };
+    return [
+      new LogDuty({ onWarning, onChange }),
+      new LimitsDuty(this.#store.layout, (key, error) => onWarning(key, messageOf(error))),
+      new RestartDuty({
+        root: this.#store,
+        context: (tier) => this.launchContext(() => undefined, tier),
+        launch: async (launch) => {
+          const launched = await this.duringLaunch(launch);
+          this.attendLaunched(launched);
+          return launched;
+        },
+        onWarning,
+        onChange,
+      }),
+    ];
   }
 
   async #listen(): Promise<void> {
@@ -247,12 +302,12 @@ export class Monitor {
   /** Starts or stops the clock. */
   #considerLeaving(): void {
     clearTimeout(this.#idle);
-    shrinkMemoryWhenQuiet();
     const isBusy =
       this.#clients.size > 0 ||
       this.#launches > 0 ||
       this.#live.size > 0 ||
       this.#options.kept.size > 0 ||
+      this.#duties.some((duty) => duty.isBusy === true) ||
       this.#list.isNeeded;
     if (!isBusy) this.#idle = setTimeout(() => this.leave({ tidy: true }), this.#options.idleMs);
   }
@@ -262,6 +317,7 @@ export class Monitor {
     clearTimeout(this.#idle);
     this.#folders.close();
     this.#list.close();
+    for (const duty of this.#duties) await duty.close?.();
     this.#reaper?.[Symbol.dispose]();
     // Whoever connects from here on finds nobody, and waits for the lock of the keeper.
     this.#server?.close();

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { StoreLayout } from '../layout.ts';
-import { listKeys } from './list-keys.ts';
+import { listExecKeys, listKeys } from './list-keys.ts';
 import type { WatchList } from './watch-list.ts';
 
 /** In case a change was not reported, or cannot be: inotify(7) has limits per user. */
@@ -42,11 +42,20 @@ export class RecordFolders {
     // Before looking: what changes from here on is reported.
     if (!this.#list.isWatched(key)) this.#follow(key);
     const sight = await this.#list.look(key);
-    if (sight !== 'pending') this.#unfollow(key);
+    // A bad one may be repaired.
+    if (sight !== 'pending' && sight !== 'bad') this.#unfollow(key);
     // Perhaps with all the others, and the root.
     if (sight === 'gone') this.#onRescan();
     if (sight === 'finished') this.#done.add(key);
     else this.#done.delete(key);
+    if (!key.includes('/')) await this.#lookInside(key);
+  }
+
+  /** What was executed in a container: its launcher touches the container's folder. */
+  async #lookInside(container: string): Promise<void> {
+    const execs = await listExecKeys(this.#layout, container);
+    const unknown = execs.filter((key) => !this.#done.has(key) && !this.#list.isWatched(key));
+    await Promise.all(unknown.map((key) => this.look(key)));
   }
 
   /** Looks at every record that is not known to be watched or finished. */

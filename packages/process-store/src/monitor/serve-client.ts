@@ -43,12 +43,19 @@ async function answerClient(
       await client.send({ type: 'info', ...monitor.info() });
       return;
     case 'adopt': {
+      if (monitor.isLeaving) return client.close();
       const { key, roles } = message;
       if (fds.length !== roles.length) throw new ProtocolError('roles and descriptors differ');
-      for (const role of roles) await monitor.keep(key, role, fds.shift()!);
+      const held = roles.map((role, index) => ({ role, fd: fds[index]! }));
+      fds.length = 0;
+      await monitor.keep(key, held);
       await client.send({ type: 'adopted' });
       return;
     }
+    case 'attend':
+      await monitor.attend(message.key);
+      await client.send({ type: 'attending' });
+      return;
     case 'settle':
       await client.send({ type: 'settled', state: await monitor.settle(message.key) });
       return;
@@ -65,6 +72,7 @@ async function answerClient(
       } else await client.send({ type: 'busy' });
       return;
     case 'launch':
+      if (monitor.isLeaving) return client.close();
       await serveLaunch(monitor, client, message, fds);
       return;
     case 'continue':

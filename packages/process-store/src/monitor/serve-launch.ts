@@ -1,7 +1,11 @@
+import type { OciSpec } from '@pilotlight/init';
 import { closeAll, type OwnedFd, pidfdOpen } from '@pilotlight/scm-rights';
 import { ForeignNamespaceError } from '../errors.ts';
 import { parseRecord } from '../record/parse-record.ts';
-import { launch, type LaunchRequest } from '../process/launch.ts';
+import { exec } from '../process/exec.ts';
+import { launch } from '../process/launch.ts';
+import type { RemoteRequest } from '../process/launch-at-monitor.ts';
+import type { StoreContext } from '../process/store-context.ts';
 import type { LaunchedRecord } from '../process/launch-attempt.ts';
 import { here } from '../supervision/here.ts';
 import { LaunchDialogue } from './launch-dialogue.ts';
@@ -10,7 +14,7 @@ import type { ClientConnection } from './serve-client.ts';
 import type { ClientMessage, LaunchRole } from './wire/client-protocol.ts';
 import { readMemfd } from './wire/json-memfd.ts';
 import { ProtocolError } from './wire/packets.ts';
-import { wireLaunchRequestSchema } from './wire/launch-request.ts';
+import { type WireLaunchRequest, wireLaunchRequestSchema } from './wire/launch-request.ts';
 import { toWireError } from './wire/wire-error.ts';
 
 type LaunchMessage = Extract<ClientMessage, { type: 'launch' }>;
@@ -46,10 +50,10 @@ async function launchFor(
   const [memfd] = fds.get('request') ?? [];
   if (memfd === undefined) throw new ProtocolError('the launch has no request');
   const request = parseRecord(readMemfd(memfd), wireLaunchRequestSchema, 'launch request');
-  const { pid, mnt } = here().namespaces;
-  if (message.namespaces.pid !== pid || message.namespaces.mnt !== mnt) {
+  const { namespaces } = here();
+  if (message.namespaces.pid !== namespaces.pid || message.namespaces.mnt !== namespaces.mnt) {
     // Paths and pids would mean something else there.
-    throw new ForeignNamespaceError('launch', request.id ?? 'a process');
+    throw new ForeignNamespaceError('launch', request.id);
   }
   await using dialogue = new LaunchDialogue(client, monitor.root);
   const context = monitor.launchContext(
@@ -64,23 +68,20 @@ async function launchFor(
   );
   // Awaited, or the dialogue would be over before the launch.
   return await monitor.duringLaunch(() =>
-    launch(context, {
+    launchOrExec(context, request, {
       ...request.options,
-      ...(request.id === undefined ? {} : { id: request.id }),
-      spec: request.spec,
-      bundle: request.bundle,
-      ...(request.restart === undefined ? {} : { restart: request.restart }),
       ...descriptorOptions(fds),
+      ...(request.stdio === undefined ? {} : { stdio: request.stdio }),
+      ...(request.log === undefined ? {} : { log: request.log }),
       ...(message.transcript
         ? { transcript: (line: string) => void client.send({ type: 'transcript', line }) }
         : {}),
       onWarning: (warning) =>
         void client.send({ type: 'warning', error: toWireError(warning) }).catch(() => undefined),
       signal: dialogue.signal,
-      beforeRun: async (process) => {
+      beforeRun: async ({ id, pid }) => {
         // It waits at its gate, and nobody reaps it but our zygote, which we have not asked to.
-        using pidfd = pidfdOpen(process.pid);
-        const { id, pid } = process;
+        using pidfd = pidfdOpen(pid);
         await client.send({ type: 'recorded', id, pid }, [pidfd]);
         await dialogue.hear('go');
       },
@@ -88,7 +89,20 @@ async function launchFor(
   );
 }
 
-function descriptorOptions(fds: Map<LaunchRole, OwnedFd[]>): Partial<LaunchRequest> {
+async function launchOrExec(
+  context: StoreContext,
+  { id, container, spec, bundle, restart }: WireLaunchRequest,
+  options: RemoteRequest,
+): Promise<LaunchedRecord> {
+  if (container === undefined) {
+    const given = { ...options, ...(restart === undefined ? {} : { restart }) };
+    return launch(context, { ...given, id, spec: spec as unknown as OciSpec, bundle });
+  }
+  const { process } = spec as unknown as OciSpec;
+  return exec(context, container, { ...options, id, process });
+}
+
+function descriptorOptions(fds: Map<LaunchRole, OwnedFd[]>): RemoteRequest {
   const single = (role: LaunchRole): OwnedFd | undefined => fds.get(role)?.[0];
   const [stdin, stdout, stderr] = [single('stdin'), single('stdout'), single('stderr')];
   const consoleSocket = single('console');

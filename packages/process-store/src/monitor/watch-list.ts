@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { OwnedFd } from '@pilotlight/scm-rights';
 import { dupFd, pidfdState } from '@pilotlight/scm-rights';
 import { openDirectory } from '../disk/open-directory.ts';
@@ -6,6 +7,10 @@ import type { ExitRecord } from '../record/exit-record.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import { lockRecord } from '../record/lock-record.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
+import { readFacts } from '../record/read-facts.ts';
+import { readRecord } from '../record/parse-record.ts';
+import { specRecordSchema } from '../record/spec-record.ts';
+import { recordFiles } from '../layout.ts';
 import { readUnfinished, type Unfinished } from '../record/read-unfinished.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { here } from '../supervision/here.ts';
@@ -145,13 +150,8 @@ export class WatchList {
     try {
       await using directory = await openDirectory(path);
       const unfinished = await readUnfinished(directory, path);
-      if (unfinished === 'untold') {
-        // Its parent, or the keeper, was faster, and may be dead by now.
-        void this.#settleLater(key, FIRST_RETRY_MS);
-        return 'finished';
-      }
       if (typeof unfinished === 'string') {
-        if (unfinished === 'finished') await this.#unwatch(key);
+        if (unfinished === 'finished') await this.#meetFinished(key, directory, path);
         this.#solve(key);
         return unfinished;
       }
@@ -170,7 +170,7 @@ export class WatchList {
   async #watch(key: string, { proc }: Unfinished): Promise<void> {
     const known = this.#watched.get(key);
     if (known !== undefined) {
-      if (isSameGeneration(known.generation, proc)) return;
+      if (isSameGeneration(known.generation, proc)) return this.#attend(known, proc);
       this.#drop(known);
       this.#watched.delete(key);
     }
@@ -187,13 +187,14 @@ export class WatchList {
     this.#watched.set(key, watched);
     void this.#await(watched);
     this.#options.onChange();
-    for (const duty of this.#options.duties) {
-      try {
-        if (await duty.attend(this.#attended(key, proc))) watched.isNeeded = true;
-      } catch (error) {
-        this.#report(key, error);
-      }
-    }
+    await this.#attend(watched, proc);
+  }
+
+  async #attend(watched: Watched, proc: ProcRecord): Promise<void> {
+    const { key } = watched;
+    await this.#eachDuty(key, async (duty) => {
+      if (await duty.attend(this.#attended(key, proc))) watched.isNeeded = true;
+    });
   }
 
   /** A pidfd of its own, or undefined if there is no such process any more. */
@@ -265,17 +266,39 @@ export class WatchList {
   }
 
   async #finish(key: string, proc: ProcRecord, exit: ExitRecord): Promise<void> {
-    const watched = this.#watched.get(key);
-    if (watched !== undefined) {
-      for (const duty of this.#options.duties) {
-        try {
-          await duty.ended?.(this.#attended(key, proc), exit);
-        } catch (error) {
-          this.#report(key, error);
-        }
+    const { kept } = this.#options;
+    const isWatched = this.#watched.has(key);
+    if (isWatched || kept.keys().has(key)) {
+      const record = this.#attended(key, proc);
+      // What the monitor before this one held of it is not done with yet: its last output, above all.
+      if (!isWatched) await this.#eachDuty(key, (duty) => duty.attend(record));
+      await this.#eachDuty(key, (duty) => duty.ended?.(record, exit));
+    }
+    await this.#finished(key);
+  }
+
+  /** A record whose end was recorded by somebody else. */
+  async #meetFinished(key: string, directory: FileHandle, path: string): Promise<void> {
+    if (this.#watched.has(key) || this.#options.kept.keys().has(key)) {
+      const { proc, exit } = await readFacts(directory, path);
+      if (proc !== undefined && exit !== undefined) return this.#finish(key, proc, exit);
+    }
+    await this.#finished(key);
+  }
+
+  async #eachDuty(key: string, work: (duty: MonitorDuty) => unknown): Promise<void> {
+    for (const duty of this.#options.duties) {
+      try {
+        await work(duty);
+      } catch (error) {
+        this.#report(key, error);
       }
     }
+  }
+
+  async #finished(key: string): Promise<void> {
     await this.#unwatch(key);
+    await this.#eachDuty(key, (duty) => duty.finished?.(key));
   }
 
   async #unwatch(key: string): Promise<void> {
@@ -305,7 +328,16 @@ export class WatchList {
   }
 
   #attended(key: string, proc: ProcRecord): AttendedRecord {
-    return { key, proc, held: (role) => this.#options.kept.get(key, role) };
+    const { root, kept } = this.#options;
+    const path = root.layout.record(key);
+    return {
+      key,
+      proc,
+      path,
+      spec: () => readRecord(`${path}/${recordFiles.spec}`, specRecordSchema),
+      held: (role) => kept.get(key, role),
+      hold: (role, fd) => kept.keep(key, role, fd),
+    };
   }
 
   #report(key: string, error: unknown): void {

@@ -12,6 +12,8 @@ import { readFacts } from '../record/read-facts.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
 import { deleteProcess } from './delete.ts';
+import { formatRecordKey } from '../record/record-key.ts';
+import type { ExecRequest } from './exec.ts';
 import type { LaunchRequest } from './launch.ts';
 import type { LaunchedRecord } from './launch-attempt.ts';
 import { LiveProcess } from './live-process.ts';
@@ -20,6 +22,9 @@ import { RemoteProgram } from './remote-program.ts';
 import type { LaunchStep, MonitorAccess, StoreContext } from './store-context.ts';
 import { descriptorsOf, requireTravelling, valuesOf } from './travelling-request.ts';
 import { wait } from './wait.ts';
+
+/** What is asked for, beside what is recorded of it. */
+export type RemoteRequest = Partial<LaunchRequest & ExecRequest>;
 
 /** How often a monitor may leave, or die, before it has recorded anything of the launch. */
 const ATTEMPTS = 3;
@@ -35,7 +40,7 @@ type Context = StoreContext & { monitor: MonitorAccess };
  */
 export async function launchAtMonitor(
   context: Context,
-  request: LaunchRequest & { id: string },
+  request: RemoteRequest,
   spec: SpecRecord,
 ): Promise<LaunchedRecord> {
   requireTravelling(request, context.launcher !== undefined);
@@ -44,7 +49,7 @@ export async function launchAtMonitor(
     await context.root.create();
     const result = await new RemoteLaunch(context, request, spec).run();
     if (result !== 'monitor gone') return result;
-    await removeNeverStarted(context, request.id, since);
+    await removeNeverStarted(context, keyOf(spec), since);
     if (attempt === ATTEMPTS) {
       throw new MonitorError(
         context.root.layout.root,
@@ -58,30 +63,38 @@ export async function launchAtMonitor(
  * What a monitor that died had recorded before it could tell us of it would keep the id. Its gate was not opened: that takes
  * our word. What is not ours, or runs, is left alone, and the next attempt says so.
  */
-async function removeNeverStarted(context: Context, id: string, since: string): Promise<void> {
+async function removeNeverStarted(context: Context, key: string, since: string): Promise<void> {
   try {
-    const { facts } = await load(context.root, id);
+    const { facts } = await load(context.root, key);
     if (facts.released || facts.spec.createdAt < since) return;
-    const exit = await wait(context, id, facts.proc, AbortSignal.timeout(UNDO_MS));
-    if (!exit.started) await deleteProcess(context, id, facts.proc);
+    const exit = await wait(context, key, facts.proc, AbortSignal.timeout(UNDO_MS));
+    if (!exit.started) await deleteProcess(context, key, facts.proc);
   } catch (error) {
     if (!isStoreError(error) && !(error instanceof DOMException)) throw error;
   }
 }
 
+function keyOf({ id, container }: SpecRecord): string {
+  return formatRecordKey(
+    container === undefined ? { container: id, exec: undefined } : { container, exec: id },
+  );
+}
+
 class RemoteLaunch {
   readonly #context: Context;
-  readonly #request: LaunchRequest & { id: string };
+  readonly #request: RemoteRequest;
+  readonly #key: string;
   readonly #spec: SpecRecord;
   #pidfd: OwnedFd | undefined;
   #stdio: Stdio | undefined;
   /** Where the monitor hears no more words of this launch. */
   #isOver = false;
 
-  constructor(context: Context, request: LaunchRequest & { id: string }, spec: SpecRecord) {
+  constructor(context: Context, request: RemoteRequest, spec: SpecRecord) {
     this.#context = context;
     this.#request = request;
     this.#spec = spec;
+    this.#key = keyOf(spec);
   }
 
   /** `monitor gone` if nothing was recorded when it ended: then another attempt does no harm. */
@@ -124,12 +137,12 @@ class RemoteLaunch {
     return sent;
   }
 
-  /** With a terminal the streams do not count. */
+  /** With a terminal the streams do not count, and those that last are opened by the monitor. */
   async #openStreams(): Promise<Stdio | undefined> {
-    if (this.#request.spec.process.terminal === true) return undefined;
+    if (this.#request.consoleSocket !== undefined || this.#spec.stdio !== undefined)
+      return undefined;
     const { defaultStdio, openStdio } = await import('@pilotlight/init');
-    const options: StdioOptions = this.#request.stdio ?? defaultStdio;
-    return openStdio(options);
+    return openStdio((this.#request.stdio as StdioOptions | undefined) ?? defaultStdio);
   }
 
   /** Until it runs. */
@@ -174,7 +187,7 @@ class RemoteLaunch {
         return;
       case 'recorded': {
         const { id, pid } = message;
-        await beforeRun?.({ key: id, id, pid });
+        await beforeRun?.({ key: this.#key, id, pid });
         signal?.throwIfAborted();
         await connection.send({ type: 'go' });
         return;
@@ -202,7 +215,7 @@ class RemoteLaunch {
         if (received === undefined || received.message.type === 'failed') return;
         if (received.message.type === 'started') {
           // It was faster: the program runs, and nobody wants it.
-          await deleteProcess(this.#context, this.#request.id, undefined, { force: true });
+          await deleteProcess(this.#context, this.#key, undefined, { force: true });
           return;
         }
       }
@@ -218,18 +231,22 @@ class RemoteLaunch {
   }
 
   async #describe(phases: readonly LaunchPhase[]): Promise<LaunchedRecord> {
-    const { id } = this.#request;
-    const path = this.#context.root.layout.record(id);
+    const path = this.#context.root.layout.record(this.#key);
     await using directory = await openDirectory(path);
     const { spec, proc } = await readFacts(directory, path);
     if (spec === undefined || proc === undefined || this.#pidfd === undefined) {
       throw new MonitorError(
         this.#context.root.layout.root,
-        `it has launched ${id} without a record`,
+        `it has launched ${this.#key} without a record`,
       );
     }
     const program = new RemoteProgram(this.#pidfd, this.#stdio, phases);
     // The monitor tells its start.
-    return { spec, proc, live: new LiveProcess(id, proc, program), settled: Promise.resolve() };
+    return {
+      spec,
+      proc,
+      live: new LiveProcess(this.#key, proc, program),
+      settled: Promise.resolve(),
+    };
   }
 }

@@ -20,10 +20,11 @@ import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
 import { readStartTicks } from '../supervision/start-ticks.ts';
 import { tell } from '../supervision/tell.ts';
-import { adoptPidfd } from './adopt-pidfd.ts';
+import { attendAtMonitor, type HeldFd, holdAtMonitor, needsMonitor } from './at-monitor.ts';
 import { removeCgroups } from './cgroups.ts';
 import { ExitWriter } from './exit-writer.ts';
 import { LiveProcess } from './live-process.ts';
+import type { PreparedProcess } from './prepare-lasting.ts';
 import type { Prepared, StoreContext } from './store-context.ts';
 
 /** A launch that came through: what was recorded, and the running program. */
@@ -54,7 +55,7 @@ export interface LaunchConditions {
 }
 
 /** Brings the child to its gate, and tells `onExit` how it ended. */
-export type Prepare = (onExit: (status: WaitStatus) => Promise<void>) => Promise<Prepared>;
+export type Prepare = (onExit: (status: WaitStatus) => Promise<void>) => Promise<PreparedProcess>;
 
 /**
  * Launches into a record that is reserved, and takes over its locks. Whatever fails, nothing is left.
@@ -101,7 +102,7 @@ class LaunchAttempt {
   readonly #replacement: LaunchPlace['replacement'];
   #replaced = false;
   #writer: ExitWriter | undefined;
-  #prepared: Prepared | undefined;
+  #prepared: PreparedProcess | undefined;
   #running = false;
 
   constructor(context: StoreContext, { record, spec, tier, replacement }: LaunchPlace) {
@@ -130,8 +131,8 @@ class LaunchAttempt {
     if (this.#tier === 'A') {
       pin(prepared, pinPath);
       await at('pinned');
-    } else if (this.#tier === 'B') {
-      await adoptPidfd(this.#context, key, prepared.pidfd, signal);
+    } else if (this.#tier === 'B' && this.#replacement === undefined) {
+      await holdAtMonitor(this.#context, key, [{ role: 'pidfd', fd: prepared.pidfd }], signal);
       await at('pinned');
     }
     const proc = this.#describe(prepared);
@@ -145,6 +146,7 @@ class LaunchAttempt {
       this.#replaced = true;
       await at('replaced');
     }
+    await this.#involveMonitor(prepared, signal);
     await markOnce(directory, recordFiles.released);
     this.#writer!.describe({ released: true });
     await at('released');
@@ -152,6 +154,17 @@ class LaunchAttempt {
     const launched = await prepared.run();
     const live = new LiveProcess(key, proc, launched, this.#writer);
     return { spec: this.#spec, proc, live };
+  }
+
+  /** With the record in its place: what the monitor is told of another one of that key is not about this process. */
+  async #involveMonitor(prepared: PreparedProcess, signal: AbortSignal | undefined): Promise<void> {
+    const { key } = this.#record;
+    const isUnheld = this.#tier === 'B' && this.#replacement !== undefined;
+    const held: HeldFd[] = isUnheld ? [{ role: 'pidfd', fd: prepared.pidfd }] : [];
+    held.push(...(prepared.held ?? []));
+    if (held.length > 0) await holdAtMonitor(this.#context, key, held, signal);
+    // Before it can write, end or fail: whatever it does then, somebody is there.
+    if (needsMonitor(this.#spec)) await attendAtMonitor(this.#context, key, signal);
   }
 
   async tellStart(proc: ProcRecord): Promise<void> {
@@ -190,7 +203,7 @@ class LaunchAttempt {
     });
   }
 
-  async #prepare(prepare: Prepare): Promise<Prepared> {
+  async #prepare(prepare: Prepare): Promise<PreparedProcess> {
     // With a folder of its own, which stays open when the locks are released.
     const writer = new ExitWriter(this.#spec.id, await openDirectory(this.#record.path), {
       insist: this.#tier !== 'A',

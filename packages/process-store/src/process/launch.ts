@@ -1,11 +1,14 @@
 import { resolve } from 'node:path';
-import type { LaunchOptions, OciSpec } from '@pilotlight/init';
+import type { ExecOptions, LaunchOptions, OciSpec, StdioOptions } from '@pilotlight/init';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { type RestartPolicy, requireRestarts } from '../restart/restart-policy.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
-import type { SpecRecord } from '../record/spec-record.ts';
+import type { SpecRecord, StoredOptions } from '../record/spec-record.ts';
+import { chooseStdio, type StdioRequest } from '../stdio/choose-stdio.ts';
 import { attemptLaunch, type LaunchConditions, type LaunchedRecord } from './launch-attempt.ts';
 import { launchAtMonitor } from './launch-at-monitor.ts';
+import type { ExecRequest } from './exec.ts';
+import { prepareLasting } from './prepare-lasting.ts';
 import { reserveRecord } from './reserve-record.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -14,7 +17,13 @@ export type RunLimit = 'signal' | 'timeoutMs' | 'maxOutputBytes';
 
 /** What to launch, and with which streams; see `LaunchOptions` of @pilotlight/init for the latter. */
 export interface LaunchRequest
-  extends Omit<LaunchOptions, 'onExit' | 'poststop' | 'launchSignal' | RunLimit>, LaunchConditions {
+  extends
+    Omit<
+      LaunchOptions,
+      'onExit' | 'poststop' | 'launchSignal' | 'stdio' | 'consoleSocket' | RunLimit
+    >,
+    LaunchConditions,
+    StdioRequest {
   /** 1 to 255 of `A-Z a-z 0-9 _ + - .`; generated when left out. */
   id?: string;
   spec: OciSpec;
@@ -39,40 +48,70 @@ export async function launch(
   const { signal } = request;
   signal?.throwIfAborted();
   const { prepareLaunch, validateSpec } = await import('@pilotlight/init');
-  const { id: _id, beforeRun: _beforeRun, signal: _signal, ...rest } = request;
-  const { spec, bundle, restart, ...options } = rest;
-  const record: SpecRecord = {
+  const checked = validateSpec(request.spec);
+  const restarts = request.restart === undefined ? undefined : requireRestarts(request.restart);
+  const spec: SpecRecord = {
     schema: 1,
     id,
-    bundle: resolve(bundle),
+    bundle: resolve(request.bundle),
     createdAt: new Date().toISOString(),
-    spec: validateSpec(spec),
-    ...(restart === undefined ? {} : { restarts: requireRestarts(restart) }),
+    spec: checked,
+    ...chooseStdio(request, {
+      terminal: checked.process.terminal ?? false,
+      mustLast: restarts !== undefined && restarts.policy.name !== 'no',
+    }),
+    options: storedOptions(request),
+    ...(restarts === undefined ? {} : { restarts }),
   };
   const { monitor } = context;
   if (monitor !== undefined && (await context.root.tier()) === 'C') {
-    const launched = await launchAtMonitor({ ...context, monitor }, { ...request, id }, record);
+    const launched = await launchAtMonitor({ ...context, monitor }, request, spec);
     context.live.set(id, launched.live);
     return launched;
   }
   const launcher = context.launcher ?? prepareLaunch;
-  const config = { id, spec: record.spec as unknown as OciSpec, bundle: record.bundle };
   const { lock, tier } = await context.root.enterToLaunch(signal);
-  let reserved: LockedRecord;
+  let record: LockedRecord;
   try {
-    reserved = await reserveRecord(context.root, id, signal);
+    record = await reserveRecord(context.root, id, signal);
   } catch (error) {
     lock.close();
     throw error;
   }
-  const place = { rootLock: lock, record: reserved, spec: record, tier };
-  return attemptLaunch(context, place, request, (onExit) =>
-    launcher(config, {
-      ...options,
-      ...(signal === undefined ? {} : { launchSignal: signal }),
-      // The container is there until it is deleted, and so are its hooks.
-      poststop: 'caller',
-      onExit,
-    }),
+  return attemptLaunch(context, { rootLock: lock, record, spec, tier }, request, (onExit) =>
+    prepareLasting(record, spec, signal, (streams) =>
+      launcher(
+        { id, spec: checked, bundle: spec.bundle },
+        {
+          ...launchOptions(request, spec),
+          ...streams,
+          // The container is there until it is deleted, and so are its hooks.
+          poststop: 'caller',
+          onExit,
+        },
+      ),
+    ),
   );
+}
+
+/** What of a request is `prepareLaunch`'s, or `prepareExec`'s. */
+export function launchOptions(
+  request: Partial<LaunchRequest & ExecRequest>,
+  { stdio: lasting }: SpecRecord,
+): LaunchOptions & ExecOptions {
+  const { id: _id, spec: _spec, bundle: _bundle, process: _process, ...rest } = request;
+  const { restart: _restart, log: _log, beforeRun: _beforeRun, ...others } = rest;
+  const { stdio, signal, consoleSocket, ...options } = others;
+  return {
+    ...options,
+    ...(stdio === undefined || lasting !== undefined ? {} : { stdio: stdio as StdioOptions }),
+    ...(consoleSocket === undefined ? {} : { consoleSocket }),
+    ...(signal === undefined ? {} : { launchSignal: signal }),
+  };
+}
+
+/** What of a request a restart needs to know. */
+function storedOptions(request: LaunchRequest): StoredOptions {
+  const { newKeyring, noPivot, nofileSoft, launchTimeoutMs } = request;
+  return { newKeyring, noPivot, nofileSoft, launchTimeoutMs };
 }

@@ -11,14 +11,19 @@ import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { parseRecordId } from '../record/record-id.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import type { Restarts } from '../restart/restart-policy.ts';
+import { ALL_NULL } from '../stdio/choose-stdio.ts';
 import { clearAway } from './delete.ts';
 import { attemptLaunch, type LaunchConditions, type LaunchedRecord } from './launch-attempt.ts';
-import type { StoreContext } from './store-context.ts';
+import { launchOptions } from './launch.ts';
+import { prepareLasting } from './prepare-lasting.ts';
+import type { Prepared, StoreContext } from './store-context.ts';
 import { type LockedView, notFound, withRecord } from './view-record.ts';
 
 export interface RestartOptions extends LaunchConditions {
   /** What the next record keeps of its restarts; by default what there is, counted up. */
   restarts?: Restarts;
+  /** Refuses, as if it had not ended, when somebody has asked for its end; for restart policies. */
+  unlessStopped?: boolean;
   /** Gets what went wrong and changes nothing, such as a `poststop` hook that failed. */
   onWarning?: (warning: Error) => void;
 }
@@ -49,6 +54,9 @@ export async function restart(
       generation,
       async (view) => {
         await requireStopped(view, id);
+        if (options.unlessStopped === true && view.facts.stopAsked) {
+          throw new NotStoppedError('restart', id, 'stopped', 'somebody asked for its end');
+        }
         const { onWarning } = options;
         // Whatever is left of the old one would be in the way of the new one, or be taken for its own.
         await clearAway(context, view, {
@@ -62,7 +70,9 @@ export async function restart(
         kept = false;
         const place = { rootLock: lock, record, spec, tier, replacement };
         const launched = await attemptLaunch(context, place, options, (onExit) =>
-          prepare(context, spec, options, onExit),
+          prepareLasting(record, spec, signal, (streams) =>
+            prepare(context, spec, { ...launchOptions(options, spec), ...streams, onExit }),
+          ),
         );
         await rm(replacement.oldPath, { recursive: true, force: true, maxRetries: 3 });
         return launched;
@@ -85,7 +95,8 @@ async function requireStopped({ facts, seen }: LockedView, id: string): Promise<
 function nextSpec({ facts }: LockedView, restarts: Restarts | undefined): SpecRecord {
   const { spec } = facts;
   const counted = spec.restarts && { ...spec.restarts, count: spec.restarts.count + 1 };
-  return { ...spec, restarts: restarts ?? counted };
+  // The streams of its first launcher are gone.
+  return { stdio: ALL_NULL, ...spec, restarts: restarts ?? counted };
 }
 
 /** A record that nobody sees yet, locked. */
@@ -130,15 +141,15 @@ function replace({ root }: StoreContext, old: LockedView, record: LockedRecord, 
 
 async function prepare(
   context: StoreContext,
-  { id, spec, bundle }: SpecRecord,
-  { signal }: RestartOptions,
-  onExit: NonNullable<LaunchOptions['onExit']>,
-) {
+  { id, spec, bundle, options }: SpecRecord,
+  given: LaunchOptions,
+): Promise<Prepared> {
   const { prepareLaunch } = await import('@pilotlight/init');
   const config = { id, spec: spec as unknown as OciSpec, bundle };
+  const stored = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
   return (context.launcher ?? prepareLaunch)(config, {
-    ...(signal === undefined ? {} : { launchSignal: signal }),
+    ...(Object.fromEntries(stored) as LaunchOptions),
+    ...given,
     poststop: 'caller',
-    onExit,
   });
 }

@@ -1,3 +1,5 @@
+import type { OwnedFd } from '@pilotlight/scm-rights';
+import type { HeldRole } from '../monitor/wire/client-protocol.ts';
 import type {
   ExecConfig,
   ExecOptions,
@@ -48,6 +50,14 @@ export interface MonitorAccess {
   connect: (signal?: AbortSignal) => Promise<MonitorConnection>;
 }
 
+/** The monitor, for launches that it does itself. */
+export interface OwnMonitor {
+  /** Takes over the descriptors; resolves when the keeper holds them too. */
+  keep: (key: string, held: readonly { role: HeldRole; fd: OwnedFd }[]) => Promise<void>;
+  /** Watches a recorded process; resolves when all that is done for it has begun. */
+  attend: (key: string) => Promise<void>;
+}
+
 /** What the operations of one open store share. */
 export interface StoreContext {
   root: StoreRoot;
@@ -60,4 +70,6 @@ export interface StoreContext {
   hasSteps?: boolean;
   /** Undefined in the monitor itself. */
   monitor?: MonitorAccess | undefined;
+  /** In the monitor: what others ask it for over its socket. */
+  own?: OwnMonitor | undefined;
 }

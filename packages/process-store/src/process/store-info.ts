@@ -4,6 +4,7 @@ import type { MonitorInfo } from '../monitor/wire/client-protocol.ts';
 import type { ProbeRecord } from '../record/meta-record.ts';
 import type { Tier } from '../record/proc-record.ts';
 import { bestTier } from '../root/tier.ts';
+import { type Here, here } from '../supervision/here.ts';
 import { isLockHeld } from '../supervision/hold-back.ts';
 import type { StoreContext } from './store-context.ts';
 
@@ -17,6 +18,8 @@ export interface StoreInfo {
   bestTier: Tier;
   /** What the kernel offers. */
   probe: Pick<ProbeRecord, 'exitInfo' | 'pins' | 'kernelRelease'>;
+  /** For whom that holds: effective user id, and links of /proc/self/ns. */
+  here: Pick<Here, 'uid' | 'namespaces'>;
   /** Undefined where none runs, or none answers just now. */
   monitor: MonitorInfo | undefined;
   /** Whether a keeper lives; it starts a monitor again that has died. */
@@ -28,11 +31,13 @@ const DEADLINE_MS = 5000;
 /** Starts nothing. Throws TierError, RootError. */
 export async function storeInfo({ root }: StoreContext): Promise<StoreInfo> {
   const { exitInfo, pins, kernelRelease } = await root.probe();
+  const { uid, namespaces } = here();
   return {
     root: root.layout.root,
     tier: await root.tier(),
     bestTier: bestTier({ exitInfo, pins }),
     probe: { exitInfo, pins, kernelRelease },
+    here: { uid, namespaces: { ...namespaces } },
     monitor: await askWhoItIs(root.layout),
     hasKeeper: isLockHeld(root.layout.keeperLock),
   };

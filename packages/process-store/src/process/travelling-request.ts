@@ -1,10 +1,9 @@
-import { resolve } from 'node:path';
 import { type FdLike, fdNumber } from '@pilotlight/scm-rights';
 import { CannotTravelError } from '../errors.ts';
 import type { LaunchRole } from '../monitor/wire/client-protocol.ts';
 import type { WireLaunchOptions, WireLaunchRequest } from '../monitor/wire/launch-request.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
-import type { LaunchRequest } from './launch.ts';
+import type { RemoteRequest } from './launch-at-monitor.ts';
 
 /** Sent as JSON. */
 const VALUES: readonly (keyof WireLaunchOptions)[] = [
@@ -13,10 +12,13 @@ const VALUES: readonly (keyof WireLaunchOptions)[] = [
   'noPivot',
   'nofileSoft',
   'listenFdNames',
+  'ignorePaused',
 ];
 
 /** What happens at this end, and descriptors. */
-const OTHERS: readonly (keyof LaunchRequest)[] = [
+const OTHERS: readonly (keyof RemoteRequest)[] = [
+  'process',
+  'log',
   'id',
   'spec',
   'bundle',
@@ -32,7 +34,7 @@ const OTHERS: readonly (keyof LaunchRequest)[] = [
 ];
 
 /** Refuses what the monitor could not be told. Throws CannotTravelError. */
-export function requireTravelling(request: LaunchRequest, hasLauncher: boolean): void {
+export function requireTravelling(request: RemoteRequest, hasLauncher: boolean): void {
   if (hasLauncher) {
     throw new CannotTravelError('launcher', 'the monitor launches, and it has its own');
   }
@@ -44,15 +46,17 @@ export function requireTravelling(request: LaunchRequest, hasLauncher: boolean):
 }
 
 /** The part that is JSON; `spec` is checked already. */
-export function valuesOf(request: LaunchRequest, record: SpecRecord): WireLaunchRequest {
-  const { spec, restarts } = record;
-  const { id, bundle } = request;
+export function valuesOf(request: RemoteRequest, record: SpecRecord): WireLaunchRequest {
+  const { id, container, bundle, spec, restarts, stdio, log } = record;
   const options: Partial<Record<keyof WireLaunchOptions, unknown>> = {};
   for (const name of VALUES) if (request[name] !== undefined) options[name] = request[name];
   return {
-    ...(id === undefined ? {} : { id }),
-    spec: spec as unknown as LaunchRequest['spec'],
-    bundle: resolve(bundle),
+    id,
+    ...(container === undefined ? {} : { container }),
+    spec,
+    bundle,
+    ...(stdio === undefined ? {} : { stdio }),
+    ...(log === undefined ? {} : { log }),
     ...(restarts === undefined ? {} : { restart: restarts.policy }),
     options: options as WireLaunchOptions,
   };
@@ -60,7 +64,7 @@ export function valuesOf(request: LaunchRequest, record: SpecRecord): WireLaunch
 
 /** The descriptors, each with its role; they stay their owners'. `stdio` is what the child gets. */
 export function descriptorsOf(
-  { consoleSocket, preserveFds = [], listenFds = [] }: LaunchRequest,
+  { consoleSocket, preserveFds = [], listenFds = [] }: RemoteRequest,
   stdio: readonly FdLike[] | undefined,
 ): { role: LaunchRole; fd: FdLike }[] {
   const names = ['stdin', 'stdout', 'stderr'] as const;

@@ -17,6 +17,8 @@ export interface RecordFacts {
   exit: ExitRecord | undefined;
   /** Whether the file of the pin exists; whether a pin is on it, only the mount table of this namespace knows. */
   pinFile: boolean;
+  /** Whether somebody asked for its end: then no policy starts it again. */
+  stopAsked: boolean;
   /** What of it is in the journal of events. */
   told: { start: boolean; exit: boolean };
   /** Whether there is any file at all besides the lock. */
@@ -41,6 +43,7 @@ export async function readFacts(directory: FileHandle, path: string): Promise<Re
     released: names.has(recordFiles.released),
     exit,
     pinFile: names.has(recordFiles.pin),
+    stopAsked: names.has(recordFiles.stop),
     told: { start: names.has(recordFiles.toldStart), exit: names.has(recordFiles.toldExit) },
     empty: ![...names].some((name) => name !== recordFiles.lock && !name.startsWith('.')),
     strangers: [...names].filter((name) => !OURS.has(name) && !temporaryName.test(name)),

@@ -14,17 +14,16 @@ export interface Unfinished {
 }
 
 /**
- * Reads of a record only what watching its process takes. `pending`: it has no process yet. `untold`: its end is
- * recorded and its pin removed, but the journal does not know. `finished`: nothing is left to do. `path` is the folder's name in messages. Throws BadRecordError.
+ * Reads of a record only what watching its process takes. `pending`: it has no process yet. `finished`: its end is recorded
+ * and told, and its pin removed. `path` is the folder's name in messages. Throws BadRecordError.
  */
 export async function readUnfinished(
   directory: FileHandle,
   path: string,
-): Promise<Unfinished | 'pending' | 'untold' | 'finished'> {
+): Promise<Unfinished | 'pending' | 'finished'> {
   const names = new Set(await readdir(inside(directory, '')));
-  if (names.has(recordFiles.exit) && !names.has(recordFiles.pin)) {
-    return names.has(recordFiles.toldExit) ? 'finished' : 'untold';
-  }
+  const isFinished = names.has(recordFiles.exit) && names.has(recordFiles.toldExit);
+  if (isFinished && !names.has(recordFiles.pin)) return 'finished';
   if (!names.has(recordFiles.proc)) return 'pending';
   const file = inside(directory, recordFiles.proc);
   const proc = await readRecord(file, procRecordSchema, `${path}/${recordFiles.proc}`);

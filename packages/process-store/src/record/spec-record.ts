@@ -1,5 +1,22 @@
 import { z } from 'zod';
+import { type StoredLog, storedLogSchema } from '../log/log-options.ts';
 import { type Restarts, restartsSchema } from '../restart/restart-policy.ts';
+import { type StoredStdio, storedStdioSchema } from '../stdio/stored-stdio.ts';
+
+/** Options of a launch that are plain values. */
+export interface StoredOptions {
+  newKeyring?: boolean | undefined;
+  noPivot?: boolean | undefined;
+  nofileSoft?: number | undefined;
+  launchTimeoutMs?: number | undefined;
+}
+
+const storedOptionsSchema: z.ZodType<StoredOptions> = z.object({
+  newKeyring: z.boolean().optional(),
+  noPivot: z.boolean().optional(),
+  nofileSoft: z.number().optional(),
+  launchTimeoutMs: z.number().optional(),
+});
 
 /** `spec.json`: what was to be run. Written before anything is made for it. */
 export interface SpecRecord {
@@ -13,6 +30,11 @@ export interface SpecRecord {
   createdAt: string;
   /** The OCI specification as launched; 64-bit numbers are exact. Of an executed process, its `process` alone. */
   spec: Record<string, unknown>;
+  /** Streams that last without the launcher; undefined for a process that had the launcher's. */
+  stdio?: StoredStdio | undefined;
+  log?: StoredLog | undefined;
+  /** What else it was launched with, for the next time. */
+  options?: StoredOptions | undefined;
   /** When it is started again, and how often it was. */
   restarts?: Restarts | undefined;
 }
@@ -24,6 +46,9 @@ export const specRecordSchema: z.ZodType<SpecRecord> = z.object({
   bundle: z.string().startsWith('/'),
   createdAt: z.iso.datetime(),
   spec: z.record(z.string(), z.unknown()),
+  stdio: storedStdioSchema.optional(),
+  log: storedLogSchema.optional(),
+  options: storedOptionsSchema.optional(),
   restarts: restartsSchema.optional(),
 });
 

@@ -9,11 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   mkfifo,
   openFd,
   type OwnedFd,
+  peekFifo,
   pidfdOpen,
   pidfdSendSignal,
   readiness,
@@ -34,8 +36,13 @@ import { Scratch } from '../scratch.ts';
 
 const { O_RDONLY, O_WRONLY } = constants;
 
-// What waits has one lasting epoll descriptor, made when it is first needed.
+// What waits has one lasting epoll descriptor, and what peeks one lasting pipe, made when they are first needed.
 beforeAll(async () => {
+  const fifo = join(tmpdir(), `peeked-${process.pid}`);
+  mkfifo(fifo);
+  using peeked = openFd(fifo, O_RDONLY | constants.O_NONBLOCK);
+  rmSync(fifo);
+  peekFifo(peeked, Buffer.alloc(1));
   const [master, terminal] = openPty();
   terminal.close();
   await readiness.wait(master, 'readable');

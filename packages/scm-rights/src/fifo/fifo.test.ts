@@ -12,6 +12,7 @@ import { setNonblocking } from '../set-nonblocking.ts';
 import { withoutFdLeak } from '../testing/without-fd-leak.ts';
 import { fifoWriters } from './fifo-writers.ts';
 import { mkfifo } from './mkfifo.ts';
+import { peekFifo } from './peek-fifo.ts';
 
 let dir: string;
 let path: string;
@@ -107,5 +108,29 @@ describe('setNonblocking', () => {
     setNonblocking(both, true);
     setNonblocking(both, false);
     expect(fcntlGetfl(both.fd)).toBe(before);
+  });
+});
+
+describe('peekFifo', () => {
+  it('peekFifo tells what is there as often as it is asked, and the end of file', () => {
+    mkfifo(path);
+    using from = reader();
+    const to = writer();
+    const bytes = Buffer.alloc(100_000);
+    expect(peekFifo(from, bytes)).toBeUndefined();
+    write(to.fd, Buffer.alloc(65_536, 7));
+    for (let time = 0; time < 3; time++) {
+      expect(peekFifo(from, bytes)).toBe(65_536);
+      expect(bytes.subarray(0, 65_536).every((byte) => byte === 7)).toBe(true);
+    }
+    expect(peekFifo(from, bytes.subarray(0, 10))).toBe(10);
+    expect(readNow(from, bytes)).toBe(65_536);
+    to.close();
+    expect(peekFifo(from, bytes)).toBe(0);
+  });
+
+  it('peekFifo refuses what is no pipe', () => {
+    using file = openFd('/dev/null', O_RDONLY);
+    expect(() => peekFifo(file, Buffer.alloc(1))).toThrow('EINVAL');
   });
 });

@@ -23,14 +23,20 @@ export async function run(
   requireTerminalPlace(this.host, flags, subject.spec.process.terminal ?? false);
   requirePrivilege(this.host.uid, subject.spec);
   await using store = await openStore(this.root, { create: false });
-  const zygote = await zygoteFor(subject);
+  // In tier C the monitor launches, with a zygote of its own.
+  const zygote = (await store.tier()) === 'C' ? undefined : await zygoteFor(subject);
   const onWarning = (warning: Error): void => writeWarning(this.host, warning);
-  const request = { ...subject, zygote, onWarning, ...(id === undefined ? {} : { id }) };
+  const request = {
+    ...subject,
+    onWarning,
+    ...(zygote === undefined ? {} : { zygote }),
+    ...(id === undefined ? {} : { id }),
+  };
   try {
     if (flags.detach) await runDetached(store, request, flags);
     else this.process.exitCode = await runForeground(store, request, flags, this.host);
   } finally {
-    await zygote.close();
+    await zygote?.close();
   }
 }
 

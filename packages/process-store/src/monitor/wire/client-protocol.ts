@@ -5,6 +5,7 @@
  *                                     hello
  *     info                            info
  *     adopt  + descriptors            adopted            both the monitor and the keeper hold them
+ *     attend                          attending          it is watched, and all that is done for it has begun
  *     settle                          settled            what could be recorded of this process is recorded
  *     console                         console + pty      a duplicate of the master side
  *     leave                           leaving | busy     it ends, if the root has no records
@@ -44,6 +45,7 @@ const key = z.string().min(1).max(1024);
 export type ClientMessage =
   | { type: 'info' }
   | { type: 'adopt'; key: string; roles: HeldRole[] }
+  | { type: 'attend'; key: string }
   | { type: 'settle'; key: string }
   | { type: 'console'; key: string }
   | { type: 'leave' }
@@ -63,6 +65,7 @@ const namespaces = z.object({ pid: z.string(), mnt: z.string() });
 export const clientMessageSchema: z.ZodType<ClientMessage> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('info') }),
   z.object({ type: z.literal('adopt'), key, roles: z.array(heldRoleSchema).min(1).max(16) }),
+  z.object({ type: z.literal('attend'), key }),
   z.object({ type: z.literal('settle'), key }),
   z.object({ type: z.literal('console'), key }),
   z.object({ type: z.literal('leave') }),
@@ -105,6 +108,7 @@ export type MonitorMessage =
   | { type: 'hello'; protocol: 1; pid: number }
   | ({ type: 'info' } & MonitorInfo)
   | { type: 'adopted' }
+  | { type: 'attending' }
   | { type: 'settled'; state: SettledState }
   | { type: 'console' }
   | { type: 'leaving' }
@@ -130,6 +134,7 @@ export const monitorMessageSchema: z.ZodType<MonitorMessage> = z.discriminatedUn
     problems: z.array(z.object({ key: z.string(), message: z.string() })),
   }),
   z.object({ type: z.literal('adopted') }),
+  z.object({ type: z.literal('attending') }),
   z.object({
     type: z.literal('settled'),
     state: z.enum(['stopped', 'alive', 'absent', 'hidden']),

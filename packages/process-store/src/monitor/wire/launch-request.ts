@@ -1,29 +1,39 @@
-import type { OciSpec } from '@pilotlight/init';
 import { z } from 'zod';
-import type { LaunchRequest } from '../../process/launch.ts';
+import { type StoredLog, storedLogSchema } from '../../log/log-options.ts';
+import type { RemoteRequest } from '../../process/launch-at-monitor.ts';
 import { type RestartPolicy, restartPolicySchema } from '../../restart/restart-policy.ts';
+import { type StoredStdio, storedStdioSchema } from '../../stdio/stored-stdio.ts';
 
 /** What of a launch goes to the monitor as JSON. */
 export interface WireLaunchRequest {
-  id?: string | undefined;
-  spec: OciSpec;
+  id: string;
+  /** Of a process that is to be executed in a container: that container's id. */
+  container?: string | undefined;
+  /** The specification; of a process in a container its `process` alone. */
+  spec: Record<string, unknown>;
   bundle: string;
   restart?: RestartPolicy | undefined;
+  /** Streams that last; others come as descriptors. */
+  stdio?: StoredStdio | undefined;
+  log?: StoredLog | undefined;
   options: WireLaunchOptions;
 }
 
 /** Options that are plain values. */
 export type WireLaunchOptions = Pick<
-  LaunchRequest,
-  'newKeyring' | 'launchTimeoutMs' | 'noPivot' | 'nofileSoft' | 'listenFdNames'
+  RemoteRequest,
+  'newKeyring' | 'launchTimeoutMs' | 'noPivot' | 'nofileSoft' | 'listenFdNames' | 'ignorePaused'
 >;
 
 /** The specification is checked where it is launched. */
 export const wireLaunchRequestSchema: z.ZodType<WireLaunchRequest> = z.object({
-  id: z.string().optional(),
-  spec: z.custom<OciSpec>((value) => typeof value === 'object' && value !== null),
+  id: z.string(),
+  container: z.string().optional(),
+  spec: z.record(z.string(), z.unknown()),
   bundle: z.string().startsWith('/'),
   restart: restartPolicySchema.optional(),
+  stdio: storedStdioSchema.optional(),
+  log: storedLogSchema.optional(),
   options: z
     .object({
       newKeyring: z.boolean(),
@@ -31,6 +41,7 @@ export const wireLaunchRequestSchema: z.ZodType<WireLaunchRequest> = z.object({
       noPivot: z.boolean(),
       nofileSoft: z.number(),
       listenFdNames: z.array(z.string()),
+      ignorePaused: z.boolean(),
     })
     .partial() as z.ZodType<WireLaunchOptions>,
 });

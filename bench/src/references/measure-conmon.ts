@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { meanMemory } from '../measure/memory.ts';
+import { findPrograms, type SearchPath } from './find-programs.ts';
+import type { Reference } from './reference.ts';
+import { makeSleepingBundle } from './sleeping-bundle.ts';
+
+const NAME = 'conmon';
+const SETTLE_MS = 1000;
+
+/** Containers of runc that each have a conmon; all are removed at the end. */
+export async function measureConmon(
+  path: SearchPath,
+  directory: string,
+  count: number,
+): Promise<Reference> {
+  if (process.geteuid?.() !== 0) return { name: NAME, skipped: 'needs root' };
+  const found = findPrograms(path, NAME, 'runc');
+  if ('missing' in found) return { name: NAME, skipped: `needs ${found.missing}` };
+  const [conmon, runc] = found.files as [string, string];
+  const place = join(directory, NAME);
+  const [bundle, root] = [join(place, 'bundle'), join(place, 'root')];
+  mkdirSync(bundle, { recursive: true });
+  makeSleepingBundle(bundle);
+  const ids = Array.from({ length: count }, (_, index) => `bench-${process.pid}-${index}`);
+  const made: string[] = [];
+  try {
+    for (const id of ids) {
+      made.push(id);
+      startOne({ conmon, runc, place, bundle, root, id });
+    }
+    await sleep(SETTLE_MS);
+    const pids = ids.map((id) => Number(readFileSync(join(place, `${id}.conmon`), 'utf8')));
+    const version = execFileSync(conmon, ['--version'], { encoding: 'utf8' });
+    return {
+      name: NAME,
+      version: /\d+\.\d+\.\d+/.exec(version)?.[0] ?? 'of no version',
+      containers: count,
+      mean: meanMemory(pids),
+    };
+  } finally {
+    // Its conmon ends with the container.
+    for (const id of made) remove(runc, root, id);
+  }
+}
+
+interface One {
+  conmon: string;
+  runc: string;
+  place: string;
+  bundle: string;
+  root: string;
+  id: string;
+}
+
+function startOne({ conmon, runc, place, bundle, root, id }: One): void {
+  // With the flags that Podman gives it, but for those of its own files.
+  execFileSync(
+    conmon,
+    [
+      ...['--api-version', '1', '-c', id, '-u', id, '-n', id],
+      ...['-r', runc, '--runtime-arg', '--root', '--runtime-arg', root],
+      ...['-b', bundle, '-p', join(place, `${id}.pid`), '-P', join(place, `${id}.conmon`)],
+      ...[
+        '--exit-dir',
+        place,
+        '--socket-dir-path',
+        place,
+        '--full-attach',
+        '-l',
+        `k8s-file:${join(place, `${id}.log`)}`,
+      ],
+    ],
+    { stdio: 'ignore' },
+  );
+  // It goes on in the background, and makes the container.
+  execFileSync('sh', ['-c', `until [ -s "$0" ]; do sleep 0.01; done`, join(place, `${id}.pid`)], {
+    timeout: 10_000,
+  });
+  execFileSync(runc, ['--root', root, 'start', id], { stdio: 'ignore' });
+}
+
+function remove(runc: string, root: string, id: string): void {
+  try {
+    execFileSync(runc, ['--root', root, 'delete', '--force', id], { stdio: 'ignore' });
+  } catch {
+    // It was never made.
+  }
+}

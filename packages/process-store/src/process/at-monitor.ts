@@ -1,0 +1,94 @@
+import { closeAll, dupFd, type FdLike, type OwnedFd } from '@pilotlight/scm-rights';
+import { isStoreError, MonitorError } from '../errors.ts';
+import { ask } from '../monitor/client/ask.ts';
+import type { HeldRole } from '../monitor/wire/client-protocol.ts';
+import { parseRecordKey } from '../record/record-key.ts';
+import type { SpecRecord } from '../record/spec-record.ts';
+import { isStoredTerminal } from '../stdio/stored-stdio.ts';
+import type { StoreContext } from './store-context.ts';
+
+const ATTEMPTS = 3;
+
+/** A descriptor to be kept with a process; it stays the caller's, the monitor has a copy. */
+export interface HeldFd {
+  role: HeldRole;
+  fd: FdLike;
+}
+
+/** Gives descriptors to the monitor; resolves when it and the keeper hold them. Throws MonitorError, the signal's reason. */
+export async function holdAtMonitor(
+  { root, monitor, own }: StoreContext,
+  key: string,
+  held: readonly HeldFd[],
+  signal?: AbortSignal,
+): Promise<void> {
+  if (own !== undefined) {
+    await own.keep(
+      key,
+      held.map(({ role, fd }) => ({ role, fd: dupFd(fd, role) })),
+    );
+    return;
+  }
+  const path = root.layout.root;
+  if (monitor === undefined) throw new MonitorError(path, 'this store has none');
+  const roles = held.map(({ role }) => role);
+  const fds = held.map(({ fd }) => fd);
+  await untilOneStays(async () => {
+    using connection = await monitor.connect(signal);
+    await ask(path, connection, { type: 'adopt', key, roles }, ['adopted'], { fds, signal });
+  });
+}
+
+/**
+ * Has the monitor watch a recorded process and begin what it does for it; resolves when it has. Throws MonitorError, the
+ * signal's reason.
+ */
+export async function attendAtMonitor(
+  { root, monitor, own }: StoreContext,
+  key: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (own !== undefined) return own.attend(key);
+  const path = root.layout.root;
+  if (monitor === undefined) throw new MonitorError(path, 'this store has none');
+  await untilOneStays(async () => {
+    using connection = await monitor.connect(signal);
+    await ask(path, connection, { type: 'attend', key }, ['attending'], { signal });
+  });
+}
+
+/** A monitor may be about to leave, or die: the next one does it as well. */
+async function untilOneStays(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isStoreError(error, 'ERR_STORE_MONITOR') || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Whether there is something that only the monitor does for such a process. */
+export function needsMonitor({ stdio, log, restarts }: SpecRecord): boolean {
+  const isRestarted = restarts !== undefined && restarts.policy.name !== 'no';
+  const hasTerminal = stdio !== undefined && isStoredTerminal(stdio);
+  return isRestarted || hasTerminal || log?.driver === 'cri';
+}
+
+/** A copy of a terminal's master that the monitor holds; the caller closes it. Throws NotFoundError, MonitorError, InvalidIdError. */
+export async function openConsole(
+  { root, monitor, own }: StoreContext,
+  key: string,
+  signal?: AbortSignal,
+): Promise<OwnedFd> {
+  parseRecordKey(key);
+  const path = root.layout.root;
+  if (monitor === undefined || own !== undefined)
+    throw new MonitorError(path, 'this store has none');
+  using connection = await monitor.connect(signal);
+  const answer = await ask(path, connection, { type: 'console', key }, ['console'], { signal });
+  const [master, ...others] = answer.fds;
+  closeAll(others);
+  if (master === undefined) throw new MonitorError(path, 'it answered without a terminal');
+  return master;
+}
