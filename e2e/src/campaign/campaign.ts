@@ -30,9 +30,9 @@ export interface CampaignResult {
 
 /** The parts and their shares: most processes are in tier A, where nothing is forgiven. */
 const shares: readonly (Omit<PartPlan, 'processes'> & { share: number })[] = [
-  { name: 'A', tier: 'A', actors: 'supervisors', victims: 'nobody', share: 0.27 },
+  { name: 'A', tier: 'A', actors: 'supervisors', victims: 'nobody', share: 0.3 },
   { name: 'A, monitor', tier: 'A', actors: 'supervisors', victims: 'both', share: 0.12 },
-  { name: 'A, command lines', tier: 'A', actors: 'command lines', victims: 'nobody', share: 0.08 },
+  { name: 'A, command lines', tier: 'A', actors: 'command lines', victims: 'nobody', share: 0.05 },
   { name: 'B, one of the pair', tier: 'B', actors: 'supervisors', victims: 'one', share: 0.18 },
   { name: 'B, both', tier: 'B', actors: 'supervisors', victims: 'both', share: 0.05 },
   { name: 'C, one of the pair', tier: 'C', actors: 'supervisors', victims: 'one', share: 0.17 },

@@ -17,7 +17,7 @@ import type { SupervisorSettings } from './supervisor.ts';
 const program = fileURLToPath(new URL('supervisor.ts', import.meta.url));
 
 /** Programs of one supervisor, and supervisors at the same time. */
-const BATCH = 24;
+const BATCH = 32;
 const AT_ONCE = 3;
 const MONITOR_IDLE_MS = 200;
 const SETTLE_MS = 60_000;
@@ -260,7 +260,7 @@ export class Part {
         // A command line before it was killed, or a launch that was.
         (action !== 'run' && message.includes('there is no such record')) ||
         /it has (exited|ended)|has ended it/.test(message) ||
-        (action === 'delete' && message.includes('is running')) ||
+        (action === 'delete' && /is (running|zombie)/.test(message)) ||
         (action === 'exec' && message.endsWith('its first process has ended')) ||
         // Its monitor was killed.
         (isHeld && victims !== 'nobody' && code === 'ERR_STORE_MONITOR'),
