@@ -60,6 +60,7 @@ export type {
   UnknownReason,
 } from './record/exit-record.ts';
 export type { Tier } from './record/proc-record.ts';
+export type { ExitStep } from './supervision/exit-step.ts';
 export {
   type CriLog,
   type FileLog,
