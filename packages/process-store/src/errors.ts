@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 const STORE_ERROR = Symbol.for('@pilotlight/process-store/error');
 
 interface StoreErrorOptions {
@@ -509,6 +511,39 @@ export class LogDroppedError extends StoreError {
     );
     this.path = path;
     this.droppedBytes = droppedBytes;
+  }
+}
+
+/** Thrown when a text is no cursor. */
+export class InvalidCursorError extends StoreError {
+  override readonly name: string = 'InvalidCursorError';
+  constructor(received: string) {
+    const shown = JSON.stringify(received.slice(0, 80));
+    super('ERR_STORE_INVALID_CURSOR', `watch events since ${shown}: it is no cursor`, {
+      hint: "Use the `cursor` of an event as it is, 'start' for all that are kept, or nothing for those to come.",
+    });
+  }
+}
+
+/** Thrown when a value is no restart policy. */
+export class InvalidRestartError extends StoreError {
+  override readonly name: string = 'InvalidRestartError';
+  constructor(cause: z.ZodError) {
+    super('ERR_STORE_INVALID_RESTART', `use a restart policy: ${z.prettifyError(cause)}`, {
+      hint: "Use { name: 'no' }, { name: 'on-failure', maxRestarts } or { name: 'always' }; times are whole milliseconds up to a day.",
+      cause,
+    });
+  }
+}
+
+/** Thrown when the streams that a launch asks for do not go together. Nothing was made then. */
+export class StdioRequestError extends StoreError {
+  override readonly name: string = 'StdioRequestError';
+  constructor(reason: string, hint: string, cause?: unknown) {
+    super('ERR_STORE_STDIO_REQUEST', `choose the standard streams: ${reason}`, {
+      hint,
+      ...(cause === undefined ? {} : { cause }),
+    });
   }
 }
 

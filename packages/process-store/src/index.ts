@@ -8,7 +8,13 @@ export {
   ForeignNamespaceError,
   HeldBackError,
   IdInUseError,
+  FifoTimeoutError,
+  InvalidCursorError,
   InvalidIdError,
+  InvalidRestartError,
+  LogDroppedError,
+  LogError,
+  LogOptionError,
   isStoreError,
   NewerSchemaError,
   MonitorError,
@@ -17,11 +23,13 @@ export {
   NotStoppedError,
   RootError,
   RuncStateError,
+  StdioError,
+  StdioRequestError,
   StillAliveError,
+  NoConsoleError,
   StoreError,
   TierError,
 } from './errors.ts';
-export { InvalidCursorError } from './events/cursor.ts';
 export type {
   EventFact,
   EventSubject,
@@ -52,6 +60,7 @@ export type {
   UnknownReason,
 } from './record/exit-record.ts';
 export type { Tier } from './record/proc-record.ts';
+export type { ExitStep } from './supervision/exit-step.ts';
 export {
   type CriLog,
   type FileLog,
@@ -60,7 +69,7 @@ export {
   type StoredLog,
 } from './log/log-options.ts';
 export { type LogLine, readLog, type ReadLogOptions } from './log/log-reader.ts';
-export { type LastingStdio, type StdioRequest, StdioRequestError } from './stdio/choose-stdio.ts';
+export { type LastingStdio, type StdioRequest } from './stdio/choose-stdio.ts';
 export type {
   FifoStream,
   FileStream,
@@ -75,12 +84,7 @@ export type {
 export type { RestartOptions } from './process/restart.ts';
 export type { SignalOptions } from './process/signal.ts';
 export type { StopOptions } from './process/stop.ts';
-export {
-  type BackOff,
-  InvalidRestartError,
-  type RestartPolicy,
-  type Restarts,
-} from './restart/restart-policy.ts';
+export { type BackOff, type RestartPolicy, type Restarts } from './restart/restart-policy.ts';
 export { generateRecordId, parseRecordId } from './record/record-id.ts';
 export { formatRecordKey, parseRecordKey, type RecordKey } from './record/record-key.ts';
 export type { SpecSummary } from './record/spec-record.ts';

@@ -24,6 +24,7 @@ import type { Generation } from './record/generation.ts';
 import type { Tier } from './record/proc-record.ts';
 import { summarizeSpec } from './record/spec-record.ts';
 import { type Probe, StoreRoot } from './root/store-root.ts';
+import type { ExitStep } from './supervision/exit-step.ts';
 import { StoredProcess } from './stored-process.ts';
 
 export interface OpenStoreOptions {
@@ -42,8 +43,11 @@ export interface OpenStoreOptions {
   tier?: Tier;
   /** How long a monitor that is started by this store stays with nothing to do, in milliseconds from 0; 10,000 unless given. */
   monitorIdleMs?: number;
-  /** Called after each step of a launch, before the next one; for tests that stop a launch there. */
-  at?: (step: LaunchStep) => Promise<void> | void;
+  /**
+   * Called after each step of a launch, a restart or an exit that this store does, before the next one; for tests that stop
+   * there.
+   */
+  at?: (step: LaunchStep | ExitStep) => Promise<void> | void;
 }
 
 /** What `list` found. */
@@ -66,7 +70,7 @@ export async function openStore(
   options: OpenStoreOptions = {},
 ): Promise<ProcessStore> {
   const { tier, monitorIdleMs: idleMs = DEFAULT_IDLE_MS } = options;
-  const storeRoot = new StoreRoot(resolve(root), options.probe, tier);
+  const storeRoot = new StoreRoot(resolve(root), options.probe, tier, options.at);
   if (options.create === false) await storeRoot.check();
   else await storeRoot.create();
   // Before anything is launched in the belief that it is so.
@@ -206,7 +210,7 @@ export class ProcessStore implements AsyncDisposable {
    * A copy of the master of a process's terminal, which monitor and keeper hold: to resize it, and to write what the program
    * reads. What the program writes is read by the monitor. The caller closes it.
    *
-   * For a process launched with `stdio: { terminal: true }`. Throws NotFoundError where no terminal is held under that key,
+   * For a process launched with `stdio: { terminal: true }`. Throws NoConsoleError for another one, NotFoundError,
    * MonitorError, InvalidIdError.
    */
   async console(key: string, options: { signal?: AbortSignal } = {}): Promise<OwnedFd> {
@@ -286,6 +290,7 @@ export class ProcessStore implements AsyncDisposable {
   async #finishEnded(live: LiveProcess, proc: Generation): Promise<void> {
     const { root, live: all } = this.#context;
     await live.left;
+    if (live.exit !== undefined) await root.atExit('reaped');
     // Deleted already, or the key is another's by now.
     if (all.get(live.key) !== live) return;
     all.delete(live.key);

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { InvalidIdError, openStore, type StoredProcess } from '../src/index.ts';
 import { gatedLauncher } from './gated-launcher.ts';
 import { isRoot } from './is-root.ts';
-import { expectGone, kill, pairOf, runFixture } from './pair.ts';
+import { expectGone, kill, launchAndDie, pairOf, runFixture } from './pair.ts';
 import { runnableSpec } from './runnable-spec.ts';
 import { Scratch } from './scratch.ts';
 
@@ -47,6 +47,23 @@ test(
     await Promise.all(ends);
     await expectGone(pid, keeperPid);
     expect(scratch.files()).toEqual([]);
+  },
+);
+
+test.skipIf(!isRoot)(
+  'the monitor tells an end that nobody looks at',
+  { timeout: 90_000 },
+  async () => {
+    using scratch = new Scratch();
+    await using store = await openStore(scratch.root, { tier: 'B' });
+    const events = store.watch({ since: 'start' });
+    const first = events.next();
+    const program = await launchAndDie(scratch.root, 'B', 'one');
+    program.end(7);
+    expect((await first).value).toMatchObject({ type: 'start', key: 'one' });
+    expect((await events.next()).value).toMatchObject({ type: 'exit', exit: { code: 7 } });
+    await events.return(undefined as never);
+    await store.delete('one');
   },
 );
 
@@ -349,6 +366,32 @@ test.skipIf(!isRoot)(
       await store.delete('crash');
     }
     expect(scratch.files()).toEqual([]);
+  },
+);
+
+test.skipIf(!isRoot)(
+  'a launch in tier C is done again when its monitor died after it had recorded and before it said so',
+  { timeout: 90_000 },
+  async () => {
+    using scratch = new Scratch();
+    let hasKilled = false;
+    await using store = await openStore(scratch.root, {
+      tier: 'C',
+      async at(step) {
+        if (step !== 'recorded' || hasKilled) return;
+        hasKilled = true;
+        await kill((await pairOf(store)).monitor);
+      },
+    });
+    const launched = await store.launch({
+      id: 'one',
+      spec: runnableSpec('sh', '-c', 'exit 7'),
+      bundle: '/',
+      stdio: ['ignore', 'ignore', 'ignore'],
+    });
+    expect(hasKilled).toBe(true);
+    expect(await launched.wait()).toMatchObject({ started: true, code: 7 });
+    await launched.delete();
   },
 );
 

@@ -341,3 +341,62 @@ test.skipIf(!isRoot || !existsSync('/sys/fs/cgroup/pids'))(
     await events.return(undefined as never);
   },
 );
+
+test.skipIf(!isRoot)(
+  'restart in tier C makes the monitor the parent',
+  { timeout: 60_000 },
+  async () => {
+    using scratch = new Scratch();
+    await using store = await openStore(scratch.root, { tier: 'C', ...idle });
+    const first = await store.launch({ ...sh('exit 4'), id: 'one', stdio: quiet });
+    expect(await first.wait()).toMatchObject({ code: 4 });
+    const ran: string[] = [];
+    const again = await store.restart('one', { beforeRun: ({ key }) => void ran.push(key) });
+    expect(again).toMatchObject({ id: 'one', tier: 'C' });
+    expect(again.pid).not.toBe(first.pid);
+    expect(ran).toEqual(['one']);
+    expect(await again.wait()).toMatchObject({ code: 4, source: 'parent' });
+    await store.delete('one');
+  },
+);
+
+test.skipIf(!isRoot)(
+  'console is refused for a process without a lasting terminal, and starts no monitor for that',
+  async () => {
+    using scratch = new Scratch();
+    await using store = await openStore(scratch.root, idle);
+    await store.launch({ ...sh('exec sleep 1000'), id: 'one', stdio: quiet });
+    const refused: unknown = await store.console('one').catch((error: unknown) => error);
+    expect(isStoreError(refused, 'ERR_STORE_NO_CONSOLE')).toBe(true);
+    expect((await store.info()).monitor ?? undefined).toBeUndefined();
+    await store.delete('one', { force: true });
+  },
+);
+
+test.skipIf(!isRoot)(
+  'a launcher with a log that was killed before it recorded a process keeps no id',
+  { timeout: 60_000 },
+  async () => {
+    using scratch = new Scratch();
+    const log = criLog(scratch);
+    {
+      await using store = await openStore(scratch.root, {
+        ...idle,
+        at(step) {
+          if (step === 'prepared') throw new Error('stopped here');
+        },
+      });
+      await expect(store.launch({ ...sh('true'), id: 'one', log })).rejects.toThrow('stopped here');
+    }
+    await using store = await openStore(scratch.root, idle);
+    // As it would be left behind by SIGKILL.
+    const { mkdirSync, writeFileSync } = await import('node:fs');
+    mkdirSync(join(scratch.root, 'p/one'));
+    writeFileSync(join(scratch.root, 'p/one/stdout'), '');
+    writeFileSync(join(scratch.root, 'p/one/stderr'), '');
+    const launched = await store.launch({ ...sh('echo through'), id: 'one', log });
+    await launched.wait();
+    await launched.delete();
+    expect(await contents(log.driver === 'cri' ? log.path : '')).toEqual(['stdout: through']);
+  },
+);

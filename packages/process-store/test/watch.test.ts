@@ -44,6 +44,36 @@ test('watch tells a whole life with the true status, wall and monotonic time', a
   await events.return(undefined as never);
 });
 
+test('watch tells the end of a process that is killed by its deletion', async () => {
+  using scratch = new Scratch();
+  await using store = await openStore(scratch.root, options);
+  const events = store.watch({ since: 'start' });
+  // It keeps the journal of an empty store from now on.
+  const first = next(events);
+  const sleeper = { spec: specOf('sleep', '1000'), bundle: '/' };
+  // One by who launched it, one by somebody else.
+  await store.launch({ ...sleeper, id: 'one' });
+  await store.delete('one', { force: true });
+  const launched = await store.launch({ ...sleeper, id: 'two' });
+  await launched.detach();
+  await store.delete('two', { force: true });
+  const told: unknown[] = [];
+  for (let count = 0; count < 6; count++) {
+    const event = await (count === 0 ? first : next(events));
+    told.push([event.key, event.type, event.type === 'exit' ? event.exit.kind : undefined]);
+  }
+  const kinds = isRoot ? ['signaled', 'signaled'] : ['signaled', 'unknown'];
+  expect(told).toEqual([
+    ['one', 'start', undefined],
+    ['one', 'exit', kinds[0]],
+    ['one', 'remove', undefined],
+    ['two', 'start', undefined],
+    ['two', 'exit', kinds[1]],
+    ['two', 'remove', undefined],
+  ]);
+  await events.return(undefined as never);
+});
+
 test('watch goes on from a cursor of an earlier program', async () => {
   using scratch = new Scratch();
   await using keeper = await openStore(scratch.root, options);

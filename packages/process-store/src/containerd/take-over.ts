@@ -64,7 +64,7 @@ export async function takeOver(
       if (handles.stdinWriter !== undefined) opened.push(handles.stdinWriter);
       return;
     }
-    const master = await of.store.console?.(processKey(of.container, of.id));
+    const master = await openMaster(of.store, processKey(of.container, of.id));
     if (master === undefined) return;
     handles.terminal = Terminal.join(master, spec.stdio, { keepStdin });
     opened.push(handles.terminal);
@@ -100,5 +100,15 @@ async function killWithoutBundle({ paths, found }: Orphan): Promise<void> {
     } catch (failure) {
       if (!isStoreError(failure, 'ERR_STORE_NOT_RUNNING')) throw failure;
     }
+  }
+}
+
+/** The master of its terminal, if somebody holds one. */
+async function openMaster(store: SupervisedStore, key: string): Promise<OwnedFd | undefined> {
+  try {
+    return await store.console?.(key);
+  } catch (error) {
+    if (isStoreError(error, 'ERR_STORE_NO_CONSOLE')) return undefined;
+    throw error;
   }
 }

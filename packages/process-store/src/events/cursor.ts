@@ -1,4 +1,4 @@
-import { StoreError } from '../errors.ts';
+import { InvalidCursorError } from '../errors.ts';
 
 /** A place in a journal, after the entry `seq`. */
 export interface Cursor {
@@ -8,17 +8,6 @@ export interface Cursor {
 }
 
 const SEQ_DIGITS = 12;
-
-/** Thrown when a text is no cursor. */
-export class InvalidCursorError extends StoreError {
-  override readonly name: string = 'InvalidCursorError';
-  constructor(received: string) {
-    const shown = JSON.stringify(received.slice(0, 80));
-    super('ERR_STORE_INVALID_CURSOR', `watch events since ${shown}: it is no cursor`, {
-      hint: "Use the `cursor` of an event as it is, 'start' for all that are kept, or nothing for those to come.",
-    });
-  }
-}
 
 /** The text form, which sorts in the order of the journal. */
 export function formatCursor({ journal, seq }: Cursor): string {

@@ -9,6 +9,7 @@ import {
 import { openDirectory } from '../disk/open-directory.ts';
 import type { StoreLayout } from '../layout.ts';
 import type { ExitSource } from '../record/exit-record.ts';
+import { type AtExit, nowhere } from '../supervision/exit-step.ts';
 import { recordExit } from '../supervision/record-exit.ts';
 import { childPids } from './children.ts';
 import { findRecords, type FoundRecord, type Zombie } from './find-record.ts';
@@ -28,6 +29,7 @@ const SLOW_MS = 10_000;
 export class OrphanReaper implements Disposable {
   readonly #layout: StoreLayout;
   readonly #source: ExitSource;
+  readonly #at: AtExit;
   /** Zombies of no record, and since when. */
   readonly #strangers = new Map<number, { pidfd: OwnedFd; sinceMs: number }>();
   /** Children seen alive: when such a one is dead, it has just died. */
@@ -39,7 +41,8 @@ export class OrphanReaper implements Disposable {
   readonly #onSignal = (): void => void this.sweep();
 
   /** `source` is what the records of ends say. */
-  constructor(layout: StoreLayout, source: ExitSource) {
+  constructor(layout: StoreLayout, source: ExitSource, at: AtExit = nowhere) {
+    this.#at = at;
     this.#layout = layout;
     this.#source = source;
     process.on('SIGCHLD', this.#onSignal);
@@ -113,6 +116,7 @@ export class OrphanReaper implements Disposable {
     try {
       const status = peekChild(pidfd);
       if (status === undefined) return false;
+      await this.#at('ended');
       // ENOENT: deleted, and then its end is nobody's business.
       await using directory = await openDirectory(this.#layout.record(key));
       await recordExit(
@@ -124,7 +128,10 @@ export class OrphanReaper implements Disposable {
       if (isSyscallError(error, 'ECHILD')) return true;
       return false;
     }
-    return reap(pidfd);
+    await this.#at('exitRecorded');
+    reap(pidfd);
+    await this.#at('reaped');
+    return true;
   }
 
   /** True once it is gone. */

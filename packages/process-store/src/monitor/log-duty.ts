@@ -60,7 +60,12 @@ export class LogDuty implements MonitorDuty {
   }
 
   async forget(key: string): Promise<void> {
-    await this.#stop(this.#pumped.get(key));
+    const pumped = this.#pumped.get(key);
+    // Deleted right after its end: what it wrote last is on its way.
+    await Promise.all(
+      [...(pumped?.pumps.values() ?? [])].map((pump) => pump.drain({ graceMs: GRACE_MS })),
+    );
+    await this.#stop(pumped);
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { ForeignNamespaceError } from '../errors.ts';
 import { parseRecord } from '../record/parse-record.ts';
 import { exec } from '../process/exec.ts';
 import { launch } from '../process/launch.ts';
+import { restart } from '../process/restart.ts';
 import type { RemoteRequest } from '../process/launch-at-monitor.ts';
 import type { StoreContext } from '../process/store-context.ts';
 import type { LaunchedRecord } from '../process/launch-attempt.ts';
@@ -91,11 +92,20 @@ async function launchFor(
 
 async function launchOrExec(
   context: StoreContext,
-  { id, container, spec, bundle, restart }: WireLaunchRequest,
+  { id, container, again, spec, bundle, restarts }: WireLaunchRequest,
   options: RemoteRequest,
 ): Promise<LaunchedRecord> {
+  if (again === true) {
+    const { signal, beforeRun, onWarning } = options;
+    return restart(context, id, undefined, {
+      signal,
+      beforeRun,
+      ...(onWarning === undefined ? {} : { onWarning }),
+      ...(restarts === undefined ? {} : { restarts }),
+    });
+  }
   if (container === undefined) {
-    const given = { ...options, ...(restart === undefined ? {} : { restart }) };
+    const given = { ...options, ...(restarts === undefined ? {} : { restart: restarts.policy }) };
     return launch(context, { ...given, id, spec: spec as unknown as OciSpec, bundle });
   }
   const { process } = spec as unknown as OciSpec;

@@ -17,7 +17,7 @@ import { here } from '../supervision/here.ts';
 import { identify } from '../supervision/identify.ts';
 import { describeReaped } from '../supervision/observe.ts';
 import { recordExit } from '../supervision/record-exit.ts';
-import { recover } from '../supervision/recover.ts';
+import { type Authority, recover } from '../supervision/recover.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { AttendedRecord, MonitorDuty } from './duty.ts';
 import type { KeptDescriptors } from './kept-descriptors.ts';
@@ -110,10 +110,11 @@ export class WatchList {
     if (rootLock === undefined) return await this.#forget(key);
     await using record = await lockRecord(key, root.layout.record(key), { deadlineMs, signal });
     if (record === undefined) return await this.#forget(key);
-    const recovered = await recover(root.layout, record, here(), {
+    const authority: Authority = {
       decides: true,
       held: (proc) => this.#pidfdOf(key, proc) ?? kept.pidfdOf(key, proc),
-    });
+    };
+    const recovered = await recover(root.layout, record, here(), authority, root.atExit);
     if (recovered === undefined) return await this.#forget(key);
     const { facts, seen } = recovered;
     if (seen !== undefined && 'pidfd' in seen) seen.pidfd.close();
@@ -218,7 +219,7 @@ export class WatchList {
     }
     const exitedAt = watched.wasAlive ? new Date().toISOString() : undefined;
     await this.#limiter.run(() => this.#recordEnd(watched, exitedAt)).catch(() => undefined);
-    // Recovery does what is left, and meets again what was in the way.
+    // Recovery does what is left: it tells the end. And it meets again what was in the way.
     await this.#settleLater(key, FIRST_RETRY_MS);
   }
 
@@ -236,11 +237,14 @@ export class WatchList {
     const { proc, released } = unfinished;
     if (!isSameGeneration(proc, generation)) return;
     const { status, source } = end;
+    const { atExit } = this.#options.root;
+    await atExit('ended');
     await recordExit(
       directory,
       { ...proc, released },
       { status, source, ...(exitedAt === undefined ? {} : { exitedAt }) },
     );
+    await atExit('exitRecorded');
   }
 
   /** Settles, and tries again for as long as it cannot: for want of space, perhaps. The pidfd is kept meanwhile. */

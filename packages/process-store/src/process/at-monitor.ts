@@ -1,10 +1,12 @@
 import { closeAll, dupFd, type FdLike, type OwnedFd } from '@pilotlight/scm-rights';
-import { isStoreError, MonitorError } from '../errors.ts';
+import { isStoreError, MonitorError, NoConsoleError } from '../errors.ts';
 import { ask } from '../monitor/client/ask.ts';
+import type { MonitorConnection } from '../monitor/client/connect-monitor.ts';
 import type { HeldRole } from '../monitor/wire/client-protocol.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { isStoredTerminal } from '../stdio/stored-stdio.ts';
+import { load } from './load.ts';
 import type { StoreContext } from './store-context.ts';
 
 const ATTEMPTS = 3;
@@ -75,7 +77,10 @@ export function needsMonitor({ stdio, log, restarts }: SpecRecord): boolean {
   return isRestarted || hasTerminal || log?.driver === 'cri';
 }
 
-/** A copy of a terminal's master that the monitor holds; the caller closes it. Throws NotFoundError, MonitorError, InvalidIdError. */
+/**
+ * A copy of a terminal's master that the monitor holds; the caller closes it. Throws NotFoundError, NoConsoleError,
+ * MonitorError, InvalidIdError.
+ */
 export async function openConsole(
   { root, monitor, own }: StoreContext,
   key: string,
@@ -85,10 +90,31 @@ export async function openConsole(
   const path = root.layout.root;
   if (monitor === undefined || own !== undefined)
     throw new MonitorError(path, 'this store has none');
+  const { facts } = await load(root, key, signal);
+  const { stdio } = facts.spec;
+  // Then no monitor is started to be asked.
+  if (stdio === undefined || !isStoredTerminal(stdio) || facts.exit !== undefined) {
+    throw new NoConsoleError(key);
+  }
   using connection = await monitor.connect(signal);
-  const answer = await ask(path, connection, { type: 'console', key }, ['console'], { signal });
+  const answer = await askForConsole(path, connection, key, signal);
   const [master, ...others] = answer.fds;
   closeAll(others);
   if (master === undefined) throw new MonitorError(path, 'it answered without a terminal');
   return master;
+}
+
+async function askForConsole(
+  path: string,
+  connection: MonitorConnection,
+  key: string,
+  signal: AbortSignal | undefined,
+) {
+  try {
+    return await ask(path, connection, { type: 'console', key }, ['console'], { signal });
+  } catch (error) {
+    // Lost with monitor and keeper.
+    if (isStoreError(error, 'ERR_STORE_NOT_FOUND')) throw new NoConsoleError(key);
+    throw error;
+  }
 }

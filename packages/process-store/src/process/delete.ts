@@ -6,12 +6,13 @@ import {
   StillAliveError,
 } from '../errors.ts';
 import { deriveState } from '../record/derive-state.ts';
+import type { ExitRecord } from '../record/exit-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import { lockRecord } from '../record/lock-record.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
 import { removeRecord } from '../record/remove-record.ts';
-import { tellRemoval } from '../supervision/tell.ts';
+import { tell, tellRemoval } from '../supervision/tell.ts';
 import { here } from '../supervision/here.ts';
 import type { Observation } from '../supervision/observe.ts';
 import { killCgroups, plannedCgroups, removeCgroups, thawCgroups } from './cgroups.ts';
@@ -78,7 +79,8 @@ async function deleteWhole(
       const own = live.get(id);
       const isOwn = own !== undefined && isSameGeneration(own.generation, facts.proc);
       // What we know the end of, though a full disk did not take it, has ended as well.
-      if (facts.exit === undefined && (!isOwn || own.exit === undefined)) {
+      let exit = isOwn ? own.exit : undefined;
+      if (facts.exit === undefined && exit === undefined) {
         const state = deriveState(facts, seen?.kind);
         if (!force)
           throw new NotStoppedError(
@@ -87,9 +89,11 @@ async function deleteWhole(
             state,
             `its process ${facts.proc.pid} is ${state}`,
           );
-        await kill(root, { record, facts, seen }, id, deadlineMs, signal);
+        exit = await kill(root, { record, facts, seen }, id, deadlineMs, signal);
       }
       await clearAway(context, { record, facts, seen }, { ...options, deadlineMs });
+      // One that was recorded before is told. This comes after the ends of what was executed in it.
+      if (facts.exit === undefined) await tell(root.layout, record, { ...facts, exit });
       await tellRemoval(root.layout, record, facts.proc);
       await removeRecord(root.layout, record);
     },
@@ -156,14 +160,14 @@ export async function clearAway(
   await runPoststop(view, options);
 }
 
-/** Kills, waits and records, in this order; the status is on disk before anything is removed. */
+/** Kills, waits and records, in this order; the status is on disk before anything is removed. Undefined if nobody reaps it. */
 async function kill(
   root: StoreRoot,
   { record, facts, seen }: LockedView,
   id: string,
   deadlineMs: number,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<ExitRecord | undefined> {
   if (seen === undefined || seen.kind === 'hidden') throw new ForeignNamespaceError('delete', id);
   if ('pidfd' in seen) sendKill(seen);
   // A frozen process takes the signal only when it runs again.
@@ -173,13 +177,13 @@ async function kill(
     const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     const end = await awaitEnd(seen, both);
     if (end.kind === 'hidden') throw new ForeignNamespaceError('delete', id);
-    await recordEnd(root.layout, record.directory, facts, end);
+    return await recordEnd(root, record.directory, facts, end);
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted) throw error;
     // A zombie runs nothing any more, and who deletes it does not ask how it ended. Its parent may never reap it, or not
     // before a full disk takes its record, and the space for that is what is deleted here.
-    if ('pidfd' in seen && pidfdState(seen.pidfd) !== 'running') return;
+    if ('pidfd' in seen && pidfdState(seen.pidfd) !== 'running') return undefined;
     throw new StillAliveError('delete', id, facts.proc.pid, deadlineMs);
   }
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WaitStatus } from '@pilotlight/scm-rights';
 import { isDiskRefusal } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
+import type { AtExit } from '../supervision/exit-step.ts';
 import { describeExit, type ExitSubject, storeExit } from '../supervision/record-exit.ts';
 
 const FIRST_DELAY_MS = 10;
@@ -14,6 +15,8 @@ export interface ExitWriterOptions {
    * meanwhile, because nothing else has its status. False leaves it to whoever reads the pin next.
    */
   insist: boolean;
+  /** What is at the steps of the exit. */
+  at?: AtExit;
 }
 
 /** Writes the exit of a process that we are the parent of, through a folder kept open for that. */
@@ -52,8 +55,10 @@ export class ExitWriter {
   async record(status: WaitStatus): Promise<void> {
     if (this.#closing.signal.aborted) return;
     const exitedAt = new Date().toISOString();
+    await this.#options.at?.('ended');
     this.#recording = this.#write({ status, source: 'parent', exitedAt });
     this.#exit = await this.#recording;
+    await this.#options.at?.('exitRecorded');
   }
 
   async #write(finding: Parameters<typeof describeExit>[1]): Promise<ExitRecord> {

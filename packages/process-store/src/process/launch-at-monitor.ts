@@ -2,7 +2,7 @@ import type { LaunchPhase, Stdio, StdioOptions } from '@pilotlight/init';
 import { closeAll, type FdLike, type OwnedFd } from '@pilotlight/scm-rights';
 import type { JsonValue } from '@pilotlight/sync';
 import { openDirectory } from '../disk/open-directory.ts';
-import { MonitorError } from '../errors.ts';
+import { isStoreError, MonitorError } from '../errors.ts';
 import type { MonitorConnection } from '../monitor/client/connect-monitor.ts';
 import type { MonitorMessage } from '../monitor/wire/client-protocol.ts';
 import { toMemfd } from '../monitor/wire/json-memfd.ts';
@@ -16,13 +16,19 @@ import { formatRecordKey } from '../record/record-key.ts';
 import type { ExecRequest } from './exec.ts';
 import type { LaunchRequest } from './launch.ts';
 import type { LaunchedRecord } from './launch-attempt.ts';
+import type { RestartOptions } from './restart.ts';
 import { LiveProcess } from './live-process.ts';
+import { load } from './load.ts';
 import { RemoteProgram } from './remote-program.ts';
 import type { LaunchStep, MonitorAccess, StoreContext } from './store-context.ts';
 import { descriptorsOf, requireTravelling, valuesOf } from './travelling-request.ts';
+import { wait } from './wait.ts';
 
 /** What is asked for, beside what is recorded of it. */
-export type RemoteRequest = Partial<LaunchRequest & ExecRequest>;
+export type RemoteRequest = Partial<LaunchRequest & ExecRequest> & {
+  /** Start again what has ended under that id. */
+  again?: boolean;
+};
 
 /** How often a monitor may leave, or die, before it has recorded anything of the launch. */
 const ATTEMPTS = 3;
@@ -41,11 +47,15 @@ export async function launchAtMonitor(
   request: RemoteRequest,
   spec: SpecRecord,
 ): Promise<LaunchedRecord> {
-  requireTravelling(request, context.launcher !== undefined);
+  const own = spec.container === undefined ? context.launcher : context.executor;
+  requireTravelling(request, own !== undefined);
+  const since = new Date().toISOString();
   for (let attempt = 1; ; attempt++) {
     await context.root.create();
     const result = await new RemoteLaunch(context, request, spec).run();
     if (result !== 'monitor gone') return result;
+    // What was started again keeps its record in any case: it has ended, and can be started again.
+    if (request.again !== true) await removeNeverStarted(context, keyOf(spec), since);
     if (attempt === ATTEMPTS) {
       throw new MonitorError(
         context.root.layout.root,
@@ -53,6 +63,42 @@ export async function launchAtMonitor(
       );
     }
   }
+}
+
+/** Starts again in tier C; `spec` is what the next record will hold. Throws as {@link launchAtMonitor}, and as `restart`. */
+export async function restartAtMonitor(
+  context: Context,
+  { signal, beforeRun, onWarning }: RestartOptions,
+  spec: SpecRecord,
+): Promise<LaunchedRecord> {
+  const request: RemoteRequest = {
+    again: true,
+    ...(signal === undefined ? {} : { signal }),
+    ...(beforeRun === undefined ? {} : { beforeRun }),
+    ...(onWarning === undefined ? {} : { onWarning }),
+  };
+  return launchAtMonitor(context, request, spec);
+}
+
+/**
+ * What a monitor that died had recorded before it could tell us of it would keep the id. Its gate was not opened: that takes
+ * our word. What is not ours, or runs, is left alone, and the next attempt says so.
+ */
+async function removeNeverStarted(context: Context, key: string, since: string): Promise<void> {
+  try {
+    const { facts } = await load(context.root, key);
+    if (facts.released || facts.spec.createdAt < since) return;
+    const exit = await wait(context, key, facts.proc, AbortSignal.timeout(UNDO_MS));
+    if (!exit.started) await deleteProcess(context, key, facts.proc);
+  } catch (error) {
+    if (!isStoreError(error) && !(error instanceof DOMException)) throw error;
+  }
+}
+
+function keyOf({ id, container }: SpecRecord): string {
+  return formatRecordKey(
+    container === undefined ? { container: id, exec: undefined } : { container, exec: id },
+  );
 }
 
 class RemoteLaunch {
@@ -69,10 +115,7 @@ class RemoteLaunch {
     this.#context = context;
     this.#request = request;
     this.#spec = spec;
-    const { id, container } = spec;
-    this.#key = formatRecordKey(
-      container === undefined ? { container: id, exec: undefined } : { container, exec: id },
-    );
+    this.#key = keyOf(spec);
   }
 
   /** `monitor gone` if nothing was recorded when it ended: then another attempt does no harm. */

@@ -209,6 +209,7 @@ class LaunchAttempt {
     // With a folder of its own, which stays open when the locks are released.
     const writer = new ExitWriter(this.#spec.id, await openDirectory(this.#record.path), {
       insist: this.#tier !== 'A',
+      at: this.#context.root.atExit,
     });
     this.#writer = writer;
     this.#prepared = await prepare((status) => writer.record(status));

@@ -15,6 +15,8 @@ import { ALL_NULL } from '../stdio/choose-stdio.ts';
 import { clearAway } from './delete.ts';
 import { attemptLaunch, type LaunchConditions, type LaunchedRecord } from './launch-attempt.ts';
 import { launchOptions } from './launch.ts';
+import { load } from './load.ts';
+import { restartAtMonitor } from './launch-at-monitor.ts';
 import { prepareLasting } from './prepare-lasting.ts';
 import type { Prepared, StoreContext } from './store-context.ts';
 import { type LockedView, notFound, withRecord } from './view-record.ts';
@@ -43,8 +45,15 @@ export async function restart(
   options: RestartOptions = {},
 ): Promise<LaunchedRecord> {
   parseRecordId(id);
-  const { root } = context;
+  const { monitor, root } = context;
   const { signal } = options;
+  if (monitor !== undefined && (await root.tier()) === 'C') {
+    const { facts } = await load(root, id, signal);
+    const spec = nextSpec(facts.spec, options.restarts);
+    const launched = await restartAtMonitor({ ...context, monitor }, options, spec);
+    context.live.set(id, launched.live);
+    return launched;
+  }
   // Kept beyond the lock of the old record, which goes out of sight with it.
   const { lock, tier } = await root.enterToLaunch(signal);
   let kept = true;
@@ -65,7 +74,7 @@ export async function restart(
           ...(signal === undefined ? {} : { signal }),
           ...(onWarning === undefined ? {} : { onWarning }),
         });
-        const spec = nextSpec(view, options.restarts);
+        const spec = nextSpec(view.facts.spec, options.restarts);
         const record = await makeBeside(context, id, signal);
         const replacement = replace(context, view, record, spec.restarts?.count ?? 1);
         kept = false;
@@ -93,8 +102,7 @@ async function requireStopped({ facts, seen }: LockedView, id: string): Promise<
   throw new NotStoppedError('restart', id, state, `its process ${facts.proc.pid} is ${state}`);
 }
 
-function nextSpec({ facts }: LockedView, restarts: Restarts | undefined): SpecRecord {
-  const { spec } = facts;
+function nextSpec(spec: SpecRecord, restarts: Restarts | undefined): SpecRecord {
   const counted = spec.restarts && { ...spec.restarts, count: spec.restarts.count + 1 };
   // The streams of its first launcher are gone.
   return { stdio: ALL_NULL, ...spec, restarts: restarts ?? counted };

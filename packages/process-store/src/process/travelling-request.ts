@@ -19,6 +19,7 @@ const VALUES: readonly (keyof WireLaunchOptions)[] = [
 const OTHERS: readonly (keyof RemoteRequest)[] = [
   'process',
   'log',
+  'again',
   'id',
   'spec',
   'bundle',
@@ -52,12 +53,13 @@ export function valuesOf(request: RemoteRequest, record: SpecRecord): WireLaunch
   for (const name of VALUES) if (request[name] !== undefined) options[name] = request[name];
   return {
     id,
+    ...(request.again === true ? { again: true } : {}),
     ...(container === undefined ? {} : { container }),
     spec,
     bundle,
     ...(stdio === undefined ? {} : { stdio }),
     ...(log === undefined ? {} : { log }),
-    ...(restarts === undefined ? {} : { restart: restarts.policy }),
+    ...(restarts === undefined ? {} : { restarts }),
     options: options as WireLaunchOptions,
   };
 }

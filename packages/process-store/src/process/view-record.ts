@@ -120,7 +120,7 @@ async function recoverHeld(
   record: LockedRecord,
 ): Promise<Recovered | undefined> {
   try {
-    return await recover(root.layout, record, here());
+    return await recover(root.layout, record, here(), undefined, root.atExit);
   } catch (error) {
     // Somebody removes what is locked, by hand.
     if (errnoCode(error) === 'ENOENT' && !(await isStillAt(record.path, record.directory))) {

@@ -15,7 +15,6 @@ import { readRecord } from '../record/parse-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import { type Generation, isSameGeneration } from '../record/generation.ts';
 import type { StoreRoot } from '../root/store-root.ts';
-import type { StoreLayout } from '../layout.ts';
 import { isHeldBack } from '../supervision/hold-back.ts';
 import { describeReaped, type Observation } from '../supervision/observe.ts';
 import { hasUntold } from '../supervision/tell.ts';
@@ -106,7 +105,7 @@ async function awaitExit(
   const end = await awaitEnd(seen, signal);
   if (end.kind === 'hidden') throw new ForeignNamespaceError('wait for', id);
   try {
-    return await record(root.layout, directory, facts, end);
+    return await record(root, directory, facts, end);
   } catch (error) {
     // Deleted while we waited, and nothing tells how it ended.
     if (errnoCode(error) === 'ENOENT') throw await notFound(root, id);
@@ -130,7 +129,7 @@ export async function awaitEnd(seen: Observation, signal?: AbortSignal): Promise
  * Throws HeldBackError.
  */
 export async function record(
-  layout: StoreLayout,
+  { layout, atExit }: StoreRoot,
   directory: FileHandle,
   facts: ProcessFacts,
   end: Extract<End, { kind: 'ended' | 'lost' }>,
@@ -140,7 +139,9 @@ export async function record(
     if (exit === undefined) throw new HeldBackError(facts.proc.id);
     return exit;
   }
+  await atExit('ended');
   const { exit } = await tryRecordExit(directory, subjectOf(facts), findingOf(end));
+  await atExit('exitRecorded');
   return exit;
 }
 

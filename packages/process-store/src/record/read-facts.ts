@@ -7,7 +7,7 @@ import { readRecord } from './parse-record.ts';
 import { type ProcRecord, procRecordSchema } from './proc-record.ts';
 import { type SpecRecord, specRecordSchema } from './spec-record.ts';
 
-const OURS: ReadonlySet<string> = new Set(Object.values(recordFiles));
+const OURS: ReadonlySet<string> = new Set([...Object.values(recordFiles), 'stdout', 'stderr']);
 
 /** What the files of one record say. */
 export interface RecordFacts {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StoreError } from '../errors.ts';
+import { InvalidRestartError } from '../errors.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 
 /** When a process that has ended is started again, by the monitor of its root. */
@@ -54,17 +54,6 @@ export function requireRestarts(policy: RestartPolicy): Restarts {
   const result = restartPolicySchema.safeParse(policy);
   if (!result.success) throw new InvalidRestartError(result.error);
   return { policy: result.data, count: 0, short: 0 };
-}
-
-/** Thrown when a value is no restart policy. */
-export class InvalidRestartError extends StoreError {
-  override readonly name: string = 'InvalidRestartError';
-  constructor(cause: z.ZodError) {
-    super('ERR_STORE_INVALID_RESTART', `use a restart policy: ${z.prettifyError(cause)}`, {
-      hint: "Use { name: 'no' }, { name: 'on-failure', maxRestarts } or { name: 'always' }; times are whole milliseconds up to a day.",
-      cause,
-    });
-  }
 }
 
 export const restartsSchema: z.ZodType<Restarts> = z.object({

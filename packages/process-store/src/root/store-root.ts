@@ -27,6 +27,7 @@ import type { Tier } from '../record/proc-record.ts';
 import { formatRecordKey } from '../record/record-key.ts';
 import { sweepGone } from '../record/sweep-gone.ts';
 import { dismissPair, removePairFiles } from '../keeper/dismiss-pair.ts';
+import { type AtExit, nowhere } from '../supervision/exit-step.ts';
 import { here } from '../supervision/here.ts';
 import { cannot, checkRoot, makeRoot } from './check-root.ts';
 import { chooseTier } from './tier.ts';
@@ -46,12 +47,15 @@ export type Probe = () => Promise<Pick<PidfdSupport, 'exitInfo' | 'pins'>>;
 /** The root directory: made on demand, locked, prepared for pins, and removed when nothing is left in it. */
 export class StoreRoot {
   readonly layout: StoreLayout;
+  /** What is at the steps of exits in this root. */
+  readonly atExit: AtExit;
   readonly #probe: Probe;
   readonly #wanted: Tier | undefined;
   #probed: ProbeRecord | undefined;
 
   /** `root` is an absolute directory; `wanted` a tier that launches have instead of the best one. */
-  constructor(root: string, probe: Probe = probePidfd, wanted?: Tier) {
+  constructor(root: string, probe: Probe = probePidfd, wanted?: Tier, atExit: AtExit = nowhere) {
+    this.atExit = atExit;
     this.layout = storeLayout(root);
     this.#probe = probe;
     this.#wanted = wanted;

@@ -1,20 +1,9 @@
 import type { StdioOptions } from '@pilotlight/init';
 import type { FdLike } from '@pilotlight/scm-rights';
 import { z } from 'zod';
-import { StoreError } from '../errors.ts';
+import { StdioRequestError } from '../errors.ts';
 import { type StoredLog, stdioOfLog, storedLogSchema } from '../log/log-options.ts';
 import { isStoredTerminal, type StoredStdio, storedStdioSchema } from './stored-stdio.ts';
-
-/** Thrown when the streams that a launch asks for do not go together. Nothing was made then. */
-export class StdioRequestError extends StoreError {
-  override readonly name: string = 'StdioRequestError';
-  constructor(reason: string, hint: string, cause?: unknown) {
-    super('ERR_STORE_STDIO_REQUEST', `choose the standard streams: ${reason}`, {
-      hint,
-      ...(cause === undefined ? {} : { cause }),
-    });
-  }
-}
 
 /** What a launch may ask for about its streams. */
 export interface StdioRequest {

@@ -11,11 +11,12 @@ import type { ProcRecord } from '../record/proc-record.ts';
 import { type RecordFacts, readFacts } from '../record/read-facts.ts';
 import { requireUnfinished } from '../record/require-recorded.ts';
 import { removeRecord } from '../record/remove-record.ts';
+import { type AtExit, nowhere } from './exit-step.ts';
 import type { Here } from './here.ts';
 import { isHeldBack } from './hold-back.ts';
 import { type Observation, observe } from './observe.ts';
 import { findingOf, subjectOf, tryRecordExit } from './record-exit.ts';
-import { tell } from './tell.ts';
+import { hasUntold, tell } from './tell.ts';
 
 /** What is executed in a container is launched in milliseconds; a launch that hangs does not hold up the rest. */
 const EXEC_DEADLINE_MS = 1000;
@@ -34,6 +35,8 @@ export interface Authority {
   decides: boolean;
 }
 
+const NONE: Authority = { decides: false };
+
 /**
  * Finishes what a crash, or an end that nobody watched, left of one record; undefined if that was a launch that never
  * came far enough, which is removed.
@@ -45,16 +48,15 @@ export async function recover(
   layout: StoreLayout,
   record: LockedRecord,
   where: Here,
-  authority: Authority = { decides: false },
+  authority: Authority = NONE,
+  at: AtExit = nowhere,
 ): Promise<Recovered | undefined> {
   const facts = await readFacts(record.directory, record.path);
   await sweepTemporaries(record.directory);
   // 1. The exit is recorded: the pin has done its duty.
   if (facts.exit !== undefined && facts.proc !== undefined) {
     const { proc } = facts;
-    if (facts.pinFile) dropPin(record.pinPath);
-    await finishExecs(layout, record, where);
-    await tell(layout, record, { ...facts, proc });
+    await finish(layout, record, { ...facts, proc }, where, at);
     return { facts, seen: undefined };
   }
   if (facts.exit !== undefined) return { facts, seen: undefined };
@@ -72,7 +74,7 @@ export async function recover(
     throw new HeldBackError(record.key);
   }
   try {
-    return await settle(layout, record, { ...facts, proc }, seen, where);
+    return await settle(layout, record, { ...facts, proc }, seen, where, at);
   } catch (error) {
     if ('pidfd' in seen) seen.pidfd.close();
     throw error;
@@ -85,10 +87,12 @@ async function settle(
   facts: RecordFacts & { proc: NonNullable<RecordFacts['proc']> },
   seen: Observation,
   where: Here,
+  at: AtExit,
 ): Promise<Recovered> {
   switch (seen.kind) {
     case 'ended':
     case 'lost': {
+      await at('ended');
       const { exit, recorded } = await tryRecordExit(
         record.directory,
         subjectOf(facts),
@@ -96,9 +100,8 @@ async function settle(
       );
       // Never before the exit is on disk.
       if (!recorded) return { facts: { ...facts, exit }, seen: undefined };
-      if (facts.pinFile) dropPin(record.pinPath);
-      await finishExecs(layout, record, where);
-      await tell(layout, record, { ...facts, exit });
+      await at('exitRecorded');
+      await finish(layout, record, { ...facts, exit }, where, at);
       return { facts: { ...facts, exit }, seen: undefined };
     }
     case 'alive':
@@ -112,6 +115,24 @@ async function settle(
     case 'hidden':
       return { facts, seen };
   }
+}
+
+/** What is left to do once the exit is on disk. */
+async function finish(
+  layout: StoreLayout,
+  record: LockedRecord,
+  facts: RecordFacts & { proc: ProcRecord },
+  where: Here,
+  at: AtExit,
+): Promise<void> {
+  if (facts.pinFile) {
+    dropPin(record.pinPath);
+    await at('unpinned');
+  }
+  await finishExecs(layout, record, where);
+  if (!hasUntold(facts)) return;
+  await tell(layout, record, facts);
+  await at('exitTold');
 }
 
 /**
