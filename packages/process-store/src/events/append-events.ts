@@ -22,6 +22,9 @@ const LOCK_DEADLINE_MS = 10_000;
 /** More than any line; the last one is looked for in that much of the end. */
 const TAIL_BYTES = 16 * 1024;
 
+/** Of this process only one at a time tries to get the lock: the others would try in vain, again and again. */
+const turns = new Map<string, Promise<unknown>>();
+
 /** Where the last entry was that this process appended, by directory. */
 const lastPlaces = new Map<string, { segment: Segment; seq: number; size: number; ino: bigint }>();
 
@@ -33,6 +36,24 @@ const lastPlaces = new Map<string, { segment: Segment; seq: number; size: number
  * the line. Throws BusyError, and Node's error for what the file system refuses.
  */
 export async function appendEvent(
+  directory: string,
+  subject: EventSubject,
+  fact: EventFact,
+): Promise<string | undefined> {
+  const before = turns.get(directory);
+  const turn = (async () => {
+    await before?.catch(() => undefined);
+    return appendInTurn(directory, subject, fact);
+  })();
+  turns.set(directory, turn);
+  try {
+    return await turn;
+  } finally {
+    if (turns.get(directory) === turn) turns.delete(directory);
+  }
+}
+
+async function appendInTurn(
   directory: string,
   subject: EventSubject,
   fact: EventFact,
