@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MonitorInfo, ProcessStore } from '@pilotlight/process-store';
 import { pidfdOpen, pidfdSendSignal } from '@pilotlight/scm-rights';
 
-const LOOK_MS = 5;
+/** Each look is answered by the monitor that is measured. */
+const LOOK_MS = 25;
 const DEADLINE_MS = 60_000;
 
 /** Kills the monitor with SIGKILL; resolves when the next one watches as many processes, and how long that took. */

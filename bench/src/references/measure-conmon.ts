@@ -56,27 +56,27 @@ interface One {
 }
 
 function startOne({ conmon, runc, place, bundle, root, id }: One): void {
-  // With the flags that Podman gives it, but for those of its own files.
-  execFileSync(
-    conmon,
-    [
-      ...['--api-version', '1', '-c', id, '-u', id, '-n', id],
-      ...['-r', runc, '--runtime-arg', '--root', '--runtime-arg', root],
-      ...['-b', bundle, '-p', join(place, `${id}.pid`), '-P', join(place, `${id}.conmon`)],
-      ...[
-        '--exit-dir',
-        place,
-        '--socket-dir-path',
-        place,
-        '--full-attach',
-        '-l',
-        `k8s-file:${join(place, `${id}.log`)}`,
-      ],
-    ],
-    { stdio: 'ignore' },
-  );
+  const file = (kind: string): string => join(place, `${id}.${kind}`);
+  // What Podman gives it, but for the files of its own.
+  const flags: Readonly<Record<string, string>> = {
+    '--api-version': '1',
+    '--cid': id,
+    '--cuuid': id,
+    '--name': id,
+    '--runtime': runc,
+    '--bundle': bundle,
+    '--container-pidfile': file('pid'),
+    '--conmon-pidfile': file('conmon'),
+    '--exit-dir': place,
+    '--socket-dir-path': place,
+    '--log-path': `k8s-file:${file('log')}`,
+  };
+  const runtimeArgs = ['--runtime-arg', '--root', '--runtime-arg', root];
+  execFileSync(conmon, [...Object.entries(flags).flat(), ...runtimeArgs, '--full-attach'], {
+    stdio: 'ignore',
+  });
   // It goes on in the background, and makes the container.
-  execFileSync('sh', ['-c', `until [ -s "$0" ]; do sleep 0.01; done`, join(place, `${id}.pid`)], {
+  execFileSync('sh', ['-c', `until [ -s "$0" ]; do sleep 0.01; done`, file('pid')], {
     timeout: 10_000,
   });
   execFileSync(runc, ['--root', root, 'start', id], { stdio: 'ignore' });
