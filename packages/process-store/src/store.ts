@@ -277,6 +277,8 @@ export class ProcessStore implements AsyncDisposable {
       exit: undefined,
       pinFile: proc.tier === 'A',
       stopAsked: false,
+      hasExecs: false,
+      hasTemporaries: false,
       told: { start: false, exit: false },
       empty: false,
       strangers: [],

@@ -14,7 +14,7 @@ import { specOf } from './spec-of.ts';
 
 const options: OpenStoreOptions = {
   launcher: gatedLauncher,
-  ...(isRoot ? {} : { probe: async () => ({ exitInfo: false, pins: false }) }),
+  ...(isRoot ? {} : { tier: 'D' as const }),
 };
 const short = { id: 'one', spec: specOf('sh', '-c', 'exit 7'), bundle: '/' };
 const program = fileURLToPath(new URL('crash-restarter.ts', import.meta.url));

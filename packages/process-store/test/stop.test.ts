@@ -10,7 +10,7 @@ import { specOf } from './spec-of.ts';
 
 const options: OpenStoreOptions = {
   launcher: gatedLauncher,
-  ...(isRoot ? {} : { probe: async () => ({ exitInfo: false, pins: false }) }),
+  ...(isRoot ? {} : { tier: 'D' as const }),
 };
 const polite = { spec: specOf('sleep', '1000'), bundle: '/' };
 const deaf = {

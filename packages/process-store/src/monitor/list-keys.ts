@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { errnoCode } from '../errors.ts';
 import type { StoreLayout } from '../layout.ts';
@@ -12,7 +13,10 @@ export async function listKeys(layout: StoreLayout): Promise<string[]> {
 
 /** The keys of what was executed in a container. */
 export async function listExecKeys(layout: StoreLayout, container: string): Promise<string[]> {
-  const ids = await namesIn(layout.execs(container));
+  const folder = layout.execs(container);
+  // Most have none, and an error for each of them would be dear.
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
+  const ids = await namesIn(folder);
   return ids.map((exec) => formatRecordKey({ container, exec }));
 }
 

@@ -21,6 +21,10 @@ export interface RecordFacts {
   stopAsked: boolean;
   /** What of it is in the journal of events. */
   told: { start: boolean; exit: boolean };
+  /** Whether something was executed in it. */
+  hasExecs: boolean;
+  /** Whether there are temporary files, of writers that may be dead. */
+  hasTemporaries: boolean;
   /** Whether there is any file at all besides the lock. */
   empty: boolean;
   /** Names in the folder that are none of ours. */
@@ -45,6 +49,8 @@ export async function readFacts(directory: FileHandle, path: string): Promise<Re
     pinFile: names.has(recordFiles.pin),
     stopAsked: names.has(recordFiles.stop),
     told: { start: names.has(recordFiles.toldStart), exit: names.has(recordFiles.toldExit) },
+    hasExecs: names.has(recordFiles.execs),
+    hasTemporaries: [...names].some((name) => temporaryName.test(name)),
     empty: ![...names].some((name) => name !== recordFiles.lock && !name.startsWith('.')),
     strangers: [...names].filter((name) => !OURS.has(name) && !temporaryName.test(name)),
   };

@@ -52,7 +52,7 @@ export async function recover(
   at: AtExit = nowhere,
 ): Promise<Recovered | undefined> {
   const facts = await readFacts(record.directory, record.path);
-  await sweepTemporaries(record.directory);
+  if (facts.hasTemporaries) await sweepTemporaries(record.directory);
   // 1. The exit is recorded: the pin has done its duty.
   if (facts.exit !== undefined && facts.proc !== undefined) {
     const { proc } = facts;
@@ -129,8 +129,8 @@ async function finish(
     dropPin(record.pinPath);
     await at('unpinned');
   }
-  await finishExecs(layout, record, where);
   if (!hasUntold(facts)) return;
+  if (facts.hasExecs) await finishExecs(layout, record, where);
   await tell(layout, record, facts);
   await at('exitTold');
 }
