@@ -30,7 +30,8 @@ describe('pilotlight run with flags that need a monitor', () => {
     [['-d', '--log-driver', 'file', '--', 'true'], /use nothing as path of a log/],
     [['-d', '--log-driver', 'cri', '--log-opt', 'x', '--', 'true'], /not of the form KEY=VALUE/],
     [['-d', '--log-opt', 'path=/x', '--', 'true'], /--log-opt needs --log-driver/],
-    [['-d', '--log-drive', 'cri', '--', 'true'], /unknown flag[^]*Did you mean --log-driver/],
+    [['-d', '--restar', 'no', '--', 'true'], /unknown flag --restar\n[^]*Did you mean --restart\?/],
+    [['-d', '--logDrive', 'cri', '--', 'true'], /unknown flag[^]*Did you mean --log-driver\?/],
   ])('refuses %j', async (args, message) => {
     const { code, stdout, stderr } = await scratch.run(['run', ...args]);
     expect({ code, stdout }).toEqual({ code: 125, stdout: '' });

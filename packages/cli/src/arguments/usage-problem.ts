@@ -5,10 +5,14 @@ import { didYouMean } from '../render/did-you-mean.ts';
 /** The error of the parser as one of ours, which names the command. */
 export function usageProblem(command: string, problem: unknown): unknown {
   if (isCliError(problem)) return problem;
-  const similar =
-    problem instanceof FlagNotFoundError ? problem.corrections.map((flag) => `--${flag}`) : [];
+  const similar = problem instanceof FlagNotFoundError ? problem.corrections.map(asWritten) : [];
   const hint = `${didYouMean(similar)}See \`pilotlight ${command} --help\`.`;
   return new UsageError(`${command}: ${describe(problem)}`, hint);
+}
+
+/** `--console-socket` for `consoleSocket`. */
+function asWritten(flag: string): string {
+  return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function describe(problem: unknown): string {
