@@ -94,7 +94,11 @@ test.skipIf(!isRoot)('exec whose store was closed keeps its status in the pin', 
   {
     await using store = await openStore(scratch.root);
     await box(store);
-    const ran = await store.exec('box', { id: 'e1', process: sh('sleep 0.5; exit 9'), stdio: quiet });
+    const ran = await store.exec('box', {
+      id: 'e1',
+      process: sh('sleep 0.5; exit 9'),
+      stdio: quiet,
+    });
     await ran.detach();
     pid = ran.pid;
     expect(pid).toBeGreaterThan(1);

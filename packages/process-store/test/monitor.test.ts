@@ -252,7 +252,8 @@ test.skipIf(!isRoot)(
       expect(await textOf(launched, 'stdout')).toBe('out hello\n');
       expect(await textOf(launched, 'stderr')).toBe('err\n');
       expect(await launched.wait()).toMatchObject({ kind: 'exited', code: 3, source: 'parent' });
-      await expect.poll(countOpenFds).toBe(before);
+      // Some may have been on their way to be closed when they were counted first.
+      await expect.poll(countOpenFds).toBeLessThanOrEqual(before);
       for (const { id } of (await store.list()).processes) await store.delete(id);
     }
     expect(scratch.files()).toEqual([]);

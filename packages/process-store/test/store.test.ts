@@ -85,8 +85,9 @@ test.each(tiers)(
       for (const process of processes) await process.delete();
     }
     expect(countOpenFds()).toBe(before);
+    // A busy machine may keep monitor and keeper from leaving at once.
+    await expect.poll(() => scratch.files()).toEqual([]);
     expect(scratch.mounts()).toEqual([]);
-    expect(scratch.files()).toEqual([]);
   },
 );
 
