@@ -144,7 +144,7 @@ async function deleteAll(store: ProcessStore): Promise<void> {
   const left = processes.map(({ key }) => key);
   const deleteSome = async (): Promise<void> => {
     for (let key = left.pop(); key !== undefined; key = left.pop()) {
-      await store.delete(key, { force: true });
+      await store.remove(key, { force: true });
     }
   };
   await Promise.all(Array.from({ length: 8 }, deleteSome));

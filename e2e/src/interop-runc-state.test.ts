@@ -63,7 +63,7 @@ describe.skipIf(lacking !== '')(`runc's state directory${lacking}`, () => {
     // The zygote, which stays.
     await using warm = await openStore(join(bundle.path, 'warm'));
     const first = await warm.launch({ id: newId(), spec: sleeping(), bundle: bundle.path });
-    await first.delete({ force: true });
+    await first.remove({ force: true });
   });
   afterAll(() => bundle.remove());
   beforeEach(async () => {
@@ -73,7 +73,7 @@ describe.skipIf(lacking !== '')(`runc's state directory${lacking}`, () => {
   afterEach(async () => {
     for (const { id } of (await listRuncStates(runcRoot)).containers)
       await runc('delete', '-f', id);
-    for (const process of (await store.list()).processes) await process.delete({ force: true });
+    for (const process of (await store.list()).processes) await process.remove({ force: true });
     await store[Symbol.asyncDispose]();
     deepStrictEqual(
       readdirSync(bundle.path).filter((name) => name === 'store'),
@@ -216,7 +216,7 @@ describe.skipIf(lacking !== '')(`runc's state directory${lacking}`, () => {
     });
     expect(cgroups.length).toBeGreaterThan(0);
     for (const path of cgroups) expect(() => statSync(path)).toThrow('ENOENT');
-    await (await store.load(process.id)).delete();
+    await (await store.load(process.id)).remove();
   });
 
   it('writeRuncState lets runc delete a running container by force', async () => {
@@ -228,7 +228,7 @@ describe.skipIf(lacking !== '')(`runc's state directory${lacking}`, () => {
 
   it('writeRuncState leaves runc a container that it can delete after our store has deleted the process', async () => {
     const process = await launchForRunc();
-    await process.delete({ force: true });
+    await process.remove({ force: true });
     expect(await agreedState(process.id)).toMatchObject({ status: 'stopped', pid: 0 });
     await succeed('delete', process.id);
     expect(readdirSync(runcRoot)).toEqual([]);

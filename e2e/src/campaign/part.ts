@@ -224,7 +224,7 @@ export class Part {
   /** And resolves when the journal has told so. */
   async #removeAll(store: ProcessStore): Promise<void> {
     const { processes } = await store.list();
-    for (const process of processes) await process.delete();
+    for (const process of processes) await process.remove();
     const deadline = performance.now() + SETTLE_MS;
     const isUntold = (): boolean =>
       this.#readsJournal &&

@@ -100,7 +100,7 @@ async function remove(key: string, force: boolean): Promise<void> {
   if (force) say({ key, verb: 'signaling', signal: 9 });
   say({ key, verb: 'deleting' });
   const done = await attempt(key, 'delete', async () => {
-    await store.delete(key, { force });
+    await store.remove(key, { force });
     return true;
   });
   if (done) say({ key, verb: 'deleted' });

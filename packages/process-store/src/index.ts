@@ -38,7 +38,7 @@ export type {
   StoreEvent,
 } from './events/store-event.ts';
 export type { WatchOptions } from './events/watch-events.ts';
-export type { DeleteOptions } from './process/delete.ts';
+export type { RemoveOptions } from './process/remove.ts';
 export type { ExecRequest } from './process/exec.ts';
 export type { LaunchRequest } from './process/launch.ts';
 export type { LaunchConditions } from './process/launch-attempt.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { OwnedFd } from '@pilotlight/scm-rights';
 import type { LostEvents, StoreEvent } from './events/store-event.ts';
 import { watchEvents, type WatchOptions } from './events/watch-events.ts';
-import { deleteProcess, type DeleteOptions } from './process/delete.ts';
+import { removeProcess, type RemoveOptions } from './process/remove.ts';
 import { exec, type ExecRequest } from './process/exec.ts';
 import type { LaunchedRecord } from './process/launch-attempt.ts';
 import { launch, type LaunchRequest } from './process/launch.ts';
@@ -235,8 +235,8 @@ export class ProcessStore implements AsyncDisposable {
    * Throws NotStoppedError, StillAliveError, InvalidIdError, NotFoundError, BadRecordError, DamagedRecordError, NewerSchemaError,
    * HeldBackError, ForeignNamespaceError, BusyError, the signal's reason.
    */
-  async delete(id: string, options: DeleteOptions = {}): Promise<void> {
-    await deleteProcess(this.#context, id, undefined, options);
+  async remove(id: string, options: RemoveOptions = {}): Promise<void> {
+    await removeProcess(this.#context, id, undefined, options);
   }
 
   /** What this store is, and what runs for it. Starts nothing; a monitor has five seconds to answer. Throws RootError, TierError. */

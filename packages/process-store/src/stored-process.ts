@@ -7,7 +7,7 @@ import { formatRecordKey } from './record/record-key.ts';
 import type { Tier } from './record/proc-record.ts';
 import type { SpecSummary } from './record/spec-record.ts';
 import { openConsole } from './process/at-monitor.ts';
-import { deleteProcess, type DeleteOptions } from './process/delete.ts';
+import { removeProcess, type RemoveOptions } from './process/remove.ts';
 import type { LiveProcess } from './process/live-process.ts';
 import { type SignalOptions, signalProcess } from './process/signal.ts';
 import type { StoreContext } from './process/store-context.ts';
@@ -135,9 +135,9 @@ export class StoredProcess {
     return this.#exit;
   }
 
-  /** See `ProcessStore.delete`. */
-  async delete(options: DeleteOptions = {}): Promise<void> {
-    await deleteProcess(this.#context, this.key, this.#facts.proc, options);
+  /** See `ProcessStore.remove`. */
+  async remove(options: RemoveOptions = {}): Promise<void> {
+    await removeProcess(this.#context, this.key, this.#facts.proc, options);
   }
 
   /** Stops watching and lets go of it: this process may end. In tiers A to C its status is not lost by that. Never rejects. */

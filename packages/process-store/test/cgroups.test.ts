@@ -28,11 +28,11 @@ test.skipIf(!isRoot)(
       });
       expect(launched.cgroupPaths.length).toBeGreaterThan(0);
       expect(await launched.wait()).toMatchObject({ code: 7 });
-      expect(await store.delete('one').catch((error: unknown) => error)).toSatisfy(
+      expect(await store.remove('one').catch((error: unknown) => error)).toSatisfy(
         (error: unknown) => isStoreError(error, 'ERR_STORE_NOT_STOPPED'),
       );
       expect(launched.cgroupPaths.some((path) => existsSync(path))).toBe(true);
-      await store.delete('one', { force: true });
+      await store.remove('one', { force: true });
       expect(launched.cgroupPaths.filter((path) => existsSync(path))).toEqual([]);
     }
     expect(scratch.files()).toEqual([]);

@@ -65,7 +65,7 @@ test.skipIf(!isRoot).for([...crashes, ...clients])(
         if (outcome === 'ran') expect(exit).toMatchObject({ code: 7 });
         else if (outcome !== 'ran, or unknown') expect(exit).not.toMatchObject({ code: 7 });
         else if (exit.kind !== 'unknown') expect(exit).toMatchObject({ code: 7 });
-        await store.delete('crash');
+        await store.remove('crash');
       }
     }
     expect(scratch.mounts()).toEqual([]);
@@ -95,10 +95,10 @@ test.skipIf(!isRoot).for(crashes)(
         if (outcome === 'ran') expect(exit).toMatchObject({ code: 7 });
         else if (outcome !== 'ran, or unknown') expect(exit).not.toMatchObject({ code: 7 });
         else if (exit.kind !== 'unknown') expect(exit).toMatchObject({ code: 7 });
-        await store.delete('box/crash');
+        await store.remove('box/crash');
       }
       expect((await store.list({ execs: true })).processes.map(({ key }) => key)).toEqual(['box']);
-      await box.delete({ force: true });
+      await box.remove({ force: true });
     }
     expect(scratch.mounts()).toEqual([]);
     await expect.poll(() => scratch.files(), { timeout: WAIT_MS }).toEqual([]);

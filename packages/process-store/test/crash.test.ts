@@ -37,7 +37,7 @@ for (const kind of kinds) {
         expect(await store.list()).toEqual({ processes: [], problems: [] });
         const again = await store.launch({ id: 'crash', spec: specOf('true'), bundle: '/' });
         expect(await again.wait()).toMatchObject({ kind: 'exited', code: 0 });
-        await again.delete();
+        await again.remove();
       }
       expect(scratch.files()).toEqual([]);
       expect(scratch.mounts()).toEqual([]);
@@ -53,7 +53,7 @@ for (const kind of kinds) {
       await using store = await openStore(scratch.root, { launcher: gatedLauncher });
       const again = await store.launch({ id: 'crash', spec: specOf('true'), bundle: '/' });
       expect(await again.wait()).toMatchObject({ kind: 'exited', code: 0 });
-      await again.delete();
+      await again.remove();
     },
   );
 
@@ -69,7 +69,7 @@ for (const kind of kinds) {
         expect(exit).toMatchObject({ started: false, source: 'pin', exitedAt: null });
         expect(exit).not.toMatchObject({ code: 7 });
         expect((await store.load('crash')).state).toBe('stopped');
-        await store.delete('crash');
+        await store.remove('crash');
       }
       expect(scratch.files()).toEqual([]);
       expect(scratch.mounts()).toEqual([]);
@@ -86,7 +86,7 @@ for (const kind of kinds) {
       const exit = await store.wait('crash');
       expect(exit).toMatchObject({ started: true, source: 'pin' });
       expect(exit).not.toMatchObject({ code: 7 });
-      await store.delete('crash');
+      await store.remove('crash');
     },
   );
 
@@ -105,7 +105,7 @@ for (const kind of kinds) {
         await using store = await openStore(scratch.root);
         expect(await store.wait('crash')).toMatchObject({ ...exit, started: true, source: 'pin' });
         expect(scratch.mounts()).toEqual([scratch.root]);
-        await store.delete('crash');
+        await store.remove('crash');
       }
       expect(scratch.files()).toEqual([]);
       expect(scratch.mounts()).toEqual([]);
@@ -144,6 +144,6 @@ test.skipIf(!isRoot)(
     expect((await store.load('crash')).state).toBe('running');
     await store.signal('crash', 'SIGKILL');
     expect(await store.wait('crash')).toMatchObject({ kind: 'signaled', signal: 9, source: 'pin' });
-    await store.delete('crash');
+    await store.remove('crash');
   },
 );

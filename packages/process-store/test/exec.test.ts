@@ -58,7 +58,7 @@ test.skipIf(!isRoot)(
     {
       await using store = await openStore(scratch.root);
       await (await box(store, 'true')).wait();
-      await store.delete('box');
+      await store.remove('box');
     }
     const before = countOpenFds();
     {
@@ -77,10 +77,10 @@ test.skipIf(!isRoot)(
       expect((await store.list()).processes.map(({ key }) => key)).toEqual(['box']);
       const all = await store.list({ execs: true });
       expect(all.processes.map(({ key }) => key)).toEqual(['box', 'box/e1']);
-      await ran.delete();
+      await ran.remove();
       expect(await codeOf(store.load('box/e1'))).toBe('ERR_STORE_NOT_FOUND');
       expect(container.key).toBe('box');
-      await container.delete({ force: true });
+      await container.remove({ force: true });
     }
     expect(countOpenFds()).toBe(before);
     expect(scratch.files()).toEqual([]);
@@ -105,7 +105,7 @@ test.skipIf(!isRoot)('exec whose store was closed keeps its status in the pin', 
   }
   await using store = await openStore(scratch.root);
   expect(await store.wait('box/e1')).toMatchObject({ code: 9, source: 'pin' });
-  await store.delete('box', { force: true });
+  await store.remove('box', { force: true });
 });
 
 test.skipIf(!isRoot)('exec refuses what cannot be, and leaves nothing', async () => {
@@ -116,7 +116,7 @@ test.skipIf(!isRoot)('exec refuses what cannot be, and leaves nothing', async ()
   const container = await box(store, 'read x');
   await container.wait();
   expect(await codeOf(store.exec('box', { process }))).toBe('ERR_STORE_NOT_RUNNING');
-  await container.delete();
+  await container.remove();
   await box(store);
   expect(await codeOf(store.exec('box/e1', { process }))).toBe('ERR_STORE_INVALID_ID');
   expect(await codeOf(store.exec('box', { id: '../x', process }))).toBe('ERR_STORE_INVALID_ID');
@@ -131,7 +131,7 @@ test.skipIf(!isRoot)('exec refuses what cannot be, and leaves nothing', async ()
   const aborted = AbortSignal.abort(reason);
   await expect(store.exec('box', { id: 'e4', process, signal: aborted })).rejects.toBe(reason);
   expect(readdirSync(join(scratch.root, 'p/box/exec'))).toEqual(['e1']);
-  await store.delete('box', { force: true });
+  await store.remove('box', { force: true });
 });
 
 test.skipIf(!isRoot)(
@@ -152,11 +152,11 @@ test.skipIf(!isRoot)(
       await (await store.exec('box', { id: 'e2', process: sh('exit 1'), stdio: quiet })).wait();
       await store.signal('box', 'SIGKILL');
       await store.wait('box');
-      expect(await codeOf(store.delete('box'))).toBe('ERR_STORE_NOT_STOPPED');
+      expect(await codeOf(store.remove('box'))).toBe('ERR_STORE_NOT_STOPPED');
       expect((await store.load('box/e1')).state).toBe('running');
       expect((await store.load('box')).state).toBe('stopped');
       using held = pidfdOpen(running.pid);
-      await store.delete('box', { force: true });
+      await store.remove('box', { force: true });
       await waitPidfd(held, { until: 'exited' });
     }
     expect(scratch.files()).toEqual([]);
@@ -180,7 +180,7 @@ test.skipIf(!isRoot)(
     const ends = await take(events, 3);
     expect(ends.toSorted()).toEqual(['exit:box', 'exit:box/e1', 'exit:box/e2']);
     expect(ends.at(-1)).toBe('exit:box');
-    await launched.delete();
+    await launched.remove();
     expect(await take(events, 3)).toEqual(['remove:box/e1', 'remove:box/e2', 'remove:box']);
     await events.return(undefined as never);
   },
@@ -205,6 +205,6 @@ test.skipIf(!isRoot)(
     expect(told.slice(0, 3)).toEqual(['start:box', 'exec:box/e1', 'exec:box/e2']);
     expect(told.slice(3)).toEqual(['exit:box/e1', 'exit:box/e2', 'exit:box']);
     await events.return(undefined as never);
-    await store.delete('box', { force: true });
+    await store.remove('box', { force: true });
   },
 );

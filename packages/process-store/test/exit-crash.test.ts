@@ -73,7 +73,7 @@ test.skipIf(!isRoot).for(crashes)(
       const { state, exit: recorded } = await store.load('crash');
       expect(state).toBe('stopped');
       expect(recorded).toMatchObject({ ...exit, started: true });
-      await store.delete('crash');
+      await store.remove('crash');
 
       for (let next = await first; ; next = await events.next()) {
         if (next.value.type === 'lost') throw new Error('events were lost');

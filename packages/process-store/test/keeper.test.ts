@@ -69,7 +69,7 @@ test(
       expect(next.keeper).toBe(first.keeper);
       ({ monitor } = next);
     }
-    await launched.delete({ force: true });
+    await launched.remove({ force: true });
     await expectGone(monitor, first.keeper);
   },
 );
@@ -95,7 +95,7 @@ test.each(['monitor', 'keeper'] as const)(
     const next = await pairOf(store);
     expect((await store.info()).monitor).toMatchObject({ unprotected: false });
     expect(next.keeper).not.toBe(pair.keeper);
-    await launched.delete();
+    await launched.remove();
     await expectGone(next.monitor, next.keeper);
   },
 );
@@ -130,7 +130,7 @@ test.skipIf(!isRoot)(
       // The zygote of the monitor is a stranger to it, and does not stay as a zombie either.
       const next = await pairOf(store);
       await expect.poll(() => childrenOf(keeper)).toEqual([next.monitor]);
-      for (const id of ids) await store.delete(id);
+      for (const id of ids) await store.remove(id);
       await expectGone(next.monitor, keeper);
     }
     expect(scratch.files()).toEqual([]);
@@ -159,14 +159,14 @@ test.skipIf(!isRoot)(
         if (isAlive(monitor)) await kill(monitor);
         for (const [index, id] of ids.entries()) {
           expect(await store.wait(id)).toMatchObject({ kind: 'exited', code: index + 10 });
-          await store.delete(id);
+          await store.remove(id);
           // Else the store would be empty, and its pair gone, after the last one.
           if (index === 0)
             await store.launch({ ...quiet, id: `k${round}`, spec: runnableSpec('true') });
         }
-        if (round > 0) await store.delete(`k${round - 1}`, { force: true });
+        if (round > 0) await store.remove(`k${round - 1}`, { force: true });
       }
-      await store.delete('k4', { force: true });
+      await store.remove('k4', { force: true });
     }
   },
 );
@@ -208,7 +208,7 @@ test.skipIf(!isRoot).each(['C', 'D'] as const)(
       makeRoom();
       expect(await launched.wait()).toMatchObject({ signal: 9, source: 'parent' });
       await waitPidfd(pidfd, { until: 'reaped' });
-      await launched.delete();
+      await launched.remove();
     } finally {
       execFileSync('umount', ['-l', scratch.root]);
     }
@@ -233,7 +233,7 @@ test.skipIf(!isRoot)('the keeper reaps nothing whose end it cannot write', async
     expect(pidfdState(pidfd)).toBe('exited');
     makeRoom();
     expect(await store.wait('one')).toMatchObject({ code: 7, source: 'keeper' });
-    await store.delete('one');
+    await store.remove('one');
   } finally {
     execFileSync('umount', ['-l', scratch.root]);
   }

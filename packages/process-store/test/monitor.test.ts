@@ -63,7 +63,7 @@ test.skipIf(!isRoot)(
     expect((await first).value).toMatchObject({ type: 'start', key: 'one' });
     expect((await events.next()).value).toMatchObject({ type: 'exit', exit: { code: 7 } });
     await events.return(undefined as never);
-    await store.delete('one');
+    await store.remove('one');
   },
 );
 
@@ -98,7 +98,7 @@ test('the monitor leaves with its keeper when it has been idle, and nothing of i
   await expect.poll(() => scratch.files().toSorted()).not.toContain('root/keeper.lock');
   expect(scratch.files().filter((name) => /monitor|keeper/.test(name))).toEqual([]);
   expect(await store.info()).toMatchObject({ monitor: undefined, hasKeeper: false });
-  await launched.delete();
+  await launched.remove();
 });
 
 test('a pair whose clients were killed removes the empty root when it leaves', async () => {
@@ -130,7 +130,7 @@ test('delete of the last record has the pair leave at once, whatever it would wa
   });
   const launched = await store.launch({ ...sleeper, id: 'one' });
   const { monitor, keeper } = await pairOf(store);
-  await launched.delete({ force: true });
+  await launched.remove({ force: true });
   expect(scratch.files()).toEqual([]);
   await expectGone(monitor, keeper);
 });
@@ -156,7 +156,7 @@ test('the monitor records an end at the time it happens, of a process launched b
     await expect
       .poll(() => JSON.parse(readFileSync(exitFile(id), 'utf8')) as unknown)
       .toMatchObject({ signal: 9, source: 'pidfd' });
-    await store.delete(id);
+    await store.remove(id);
   }
 });
 
@@ -171,7 +171,7 @@ test('the monitor reports a bad record, leaves it alone, and goes on with the ot
     .poll(async () => (await store.info()).monitor?.problems)
     .toMatchObject([{ key: 'bad' }]);
   const launched = await store.launch({ ...sleeper, id: 'good' });
-  await launched.delete({ force: true });
+  await launched.remove({ force: true });
   expect(readFileSync(join(folder, 'proc.json'), 'utf8')).toBe('{"schema":1,');
   rmSync(folder, { recursive: true });
   await expect.poll(async () => (await store.info()).monitor?.problems).toEqual([]);
@@ -205,7 +205,7 @@ test('the monitor holds what it was given also after it was killed, and lets go 
   await expect
     .poll(async () => (await store.info()).monitor)
     .toMatchObject({ held: 0, watching: 0 });
-  await launched.delete();
+  await launched.remove();
 });
 
 test('the monitor lets go of a process whose launch failed after it was given its pidfd', async () => {
@@ -223,7 +223,7 @@ test('the monitor lets go of a process whose launch failed after it was given it
   await other.launch({ ...sleeper, id: 'other' });
   await expect(store.launch({ ...sleeper, id: 'one' })).rejects.toThrow('stopped here');
   await expect.poll(async () => (await store.info()).monitor).toMatchObject({ held: 0 });
-  await other.delete('other', { force: true });
+  await other.remove('other', { force: true });
 });
 
 test.skipIf(!isRoot)(
@@ -254,7 +254,7 @@ test.skipIf(!isRoot)(
       expect(await launched.wait()).toMatchObject({ kind: 'exited', code: 3, source: 'parent' });
       // Some may have been on their way to be closed when they were counted first.
       await expect.poll(countOpenFds).toBeLessThanOrEqual(before);
-      for (const { id } of (await store.list()).processes) await store.delete(id);
+      for (const { id } of (await store.list()).processes) await store.remove(id);
     }
     expect(scratch.files()).toEqual([]);
   },
@@ -273,7 +273,7 @@ test.skipIf(!isRoot)('launch in tier C hands descriptors on', async () => {
   });
   expect(await textOf(launched, 'stdout')).toContain('pidfd');
   await launched.wait();
-  await launched.delete();
+  await launched.remove();
 });
 
 test.skipIf(!isRoot)('launch in tier C fails with the errors of their classes', async () => {
@@ -293,7 +293,7 @@ test.skipIf(!isRoot)('launch in tier C fails with the errors of their classes', 
     code: 'ERR_STORE_ID_IN_USE',
     id: 'one',
   });
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
 });
 
 test.skipIf(!isRoot)(
@@ -364,7 +364,7 @@ test.skipIf(!isRoot)(
     {
       await using store = await openStore(scratch.root, { tier: 'C' });
       expect(await store.wait('crash')).toMatchObject({ code: 7, source: 'parent', started: true });
-      await store.delete('crash');
+      await store.remove('crash');
     }
     expect(scratch.files()).toEqual([]);
   },
@@ -392,7 +392,7 @@ test.skipIf(!isRoot)(
     });
     expect(hasKilled).toBe(true);
     expect(await launched.wait()).toMatchObject({ started: true, code: 7 });
-    await launched.delete();
+    await launched.remove();
   },
 );
 
@@ -416,6 +416,6 @@ test.skipIf(!isRoot)(
     await expect(launching).rejects.toMatchObject({ code: 'ERR_STORE_MONITOR' });
     await expectGone(child!);
     expect(await store.wait('one')).toMatchObject({ started: false, source: 'keeper' });
-    await store.delete('one');
+    await store.remove('one');
   },
 );

@@ -82,7 +82,7 @@ test.skipIf(!isRoot)(
     try {
       expect(await run(example, scratch)).toEqual({ output: 'running\n', code: 0 });
     } finally {
-      await process.delete({ force: true });
+      await process.remove({ force: true });
     }
   },
 );

@@ -33,7 +33,7 @@ test('restart runs a program again under its id, and leaves nothing of the run b
   {
     await using store = await openStore(scratch.root, options);
     await (await store.launch(short)).wait();
-    await store.delete('one');
+    await store.remove('one');
   }
   const before = countOpenFds();
   {
@@ -44,9 +44,9 @@ test('restart runs a program again under its id, and leaves nothing of the run b
     expect(again).toMatchObject({ id: 'one', state: 'running' });
     expect(again.pid).not.toBe(first.pid);
     expect(await again.wait()).toMatchObject({ code: 7 });
-    expect(await codeOf(first.delete())).toBe('ERR_STORE_NOT_FOUND');
+    expect(await codeOf(first.remove())).toBe('ERR_STORE_NOT_FOUND');
     expect(readdirSync(join(scratch.root, 'gone'))).toEqual([]);
-    await again.delete();
+    await again.remove();
   }
   expect(scratch.files()).toEqual([]);
   expect(scratch.mounts()).toEqual([]);
@@ -65,7 +65,7 @@ test('restart is told between the exit and the next start', async () => {
   for (let count = 0; count < 4; count++) told.push((await events.next()).value.type);
   expect(told).toEqual(['start', 'exit', 'restart', 'start', 'exit']);
   await events.return(undefined as never);
-  await store.delete('one');
+  await store.remove('one');
 });
 
 test('restart refuses what runs, and what does not exist', async () => {
@@ -75,7 +75,7 @@ test('restart refuses what runs, and what does not exist', async () => {
   expect(await codeOf(store.restart('one'))).toBe('ERR_STORE_NOT_STOPPED');
   expect(await codeOf(store.restart('two'))).toBe('ERR_STORE_NOT_FOUND');
   expect((await store.load('one')).state).toBe('running');
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
 });
 
 const steps: LaunchStep[] = [
@@ -107,7 +107,7 @@ test.each(steps)(
       armed = false;
       expect(await (await store.restart('one')).wait()).toMatchObject({ code: 7 });
       expect(readdirSync(join(scratch.root, 'gone'))).toEqual([]);
-      await store.delete('one');
+      await store.remove('one');
     }
     expect(scratch.files()).toEqual([]);
     expect(scratch.mounts()).toEqual([]);
@@ -143,7 +143,7 @@ test.skipIf(!isRoot).each(crashes)(
       const again = await store.restart('crash');
       expect(await again.wait()).toMatchObject({ code: 7 });
       expect((await store.list()).processes.map(({ key }) => key)).toEqual(['crash']);
-      await store.delete('crash');
+      await store.remove('crash');
     }
     expect(scratch.files()).toEqual([]);
     expect(scratch.mounts()).toEqual([]);
@@ -165,5 +165,5 @@ test.skipIf(!isRoot)('restart of a container ends what was still executed in it'
     signal: 9,
   });
   expect((await store.list({ execs: true })).processes.map(({ key }) => key)).toEqual(['box']);
-  await store.delete('box', { force: true });
+  await store.remove('box', { force: true });
 });

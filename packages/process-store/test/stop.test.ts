@@ -25,7 +25,7 @@ test('stop asks a process to end and tells how it did', async () => {
   const exit = await launched.stop();
   expect(exit).toMatchObject({ kind: 'signaled', signal: 15 });
   expect(launched).toMatchObject({ state: 'stopped', exit });
-  await launched.delete();
+  await launched.remove();
 });
 
 test('stop of a process that another program launched is told by the kernel', async () => {
@@ -34,7 +34,7 @@ test('stop of a process that another program launched is told by the kernel', as
   await store.launch({ ...polite, id: 'one' });
   await using other = await openStore(scratch.root, options);
   expect(await other.stop('one', { stopSignal: 'SIGUSR1' })).toMatchObject({ signal: 10 });
-  await other.delete('one');
+  await other.remove('one');
 });
 
 test('stop kills what does not listen', async () => {
@@ -42,7 +42,7 @@ test('stop kills what does not listen', async () => {
   await using store = await openStore(scratch.root, options);
   const launched = await store.launch({ ...deaf, id: 'one' });
   expect(await launched.stop({ graceMs: 50 })).toMatchObject({ kind: 'signaled', signal: 9 });
-  await launched.delete();
+  await launched.remove();
 });
 
 test('stop leaves a process that has ended as it is, and can be repeated', async () => {
@@ -56,7 +56,7 @@ test('stop leaves a process that has ended as it is, and can be repeated', async
   await launched.wait();
   expect(await store.stop('one')).toMatchObject({ code: 7 });
   expect(await store.stop('one')).toMatchObject({ code: 7 });
-  await launched.delete();
+  await launched.remove();
 });
 
 test('stop that is given up leaves the process to its signal', async () => {
@@ -70,7 +70,7 @@ test('stop that is given up leaves the process to its signal', async () => {
   expect(countOpenFds()).toBeLessThanOrEqual(before);
   expect((await store.load('one')).state).toBe('running');
   await expect(launched.stop({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-  await launched.delete({ force: true });
+  await launched.remove({ force: true });
 });
 
 test('stop refuses what is no signal, and an id that does not exist', async () => {
@@ -83,7 +83,7 @@ test('stop refuses what is no signal, and an id that does not exist', async () =
   expect((await store.load('one')).state).toBe('running');
   const missing: unknown = await store.stop('two').catch((error: unknown) => error);
   expect(isStoreError(missing, 'ERR_STORE_NOT_FOUND')).toBe(true);
-  await launched.delete({ force: true });
+  await launched.remove({ force: true });
 });
 
 test('signal for good is remembered by what would be started again, and by nothing else', async () => {
@@ -105,6 +105,6 @@ test('signal for good is remembered by what would be started again, and by nothi
     await store.signal(id, 'SIGKILL', { forGood: true });
     expect(isStopped(id)).toBe(id === 'again');
     expect(await store.wait(id)).toMatchObject({ signal: 9 });
-    await store.delete(id);
+    await store.remove(id);
   }
 });

@@ -82,7 +82,7 @@ test.each(tiers)(
       expect(launched).toMatchObject({ state: 'stopped', exit });
       expect((await store.load('one')).exit).toEqual(exit);
       const { processes } = await store.list();
-      for (const process of processes) await process.delete();
+      for (const process of processes) await process.remove();
     }
     expect(countOpenFds()).toBe(before);
     // A busy machine may keep monitor and keeper from leaving at once.
@@ -110,7 +110,7 @@ test.each(tiers)(
     expect(spec).toContain('"hard":18446744073709551615');
     const proc = JSON.parse(readFileSync(join(folder, 'proc.json'), 'utf8')) as object;
     expect(proc).toMatchObject({ schema: 1, id: 'one', pid: launched.pid, tier, gate: 'held' });
-    await launched.delete({ force: true });
+    await launched.remove({ force: true });
   },
 );
 
@@ -190,7 +190,7 @@ test('launch gives an id to exactly one of those who want it', async () => {
     ...Array.from({ length: 7 }, () => 'ERR_STORE_ID_IN_USE'),
     'no error',
   ]);
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
 });
 
 test('load names what exists when an id does not', async () => {
@@ -200,7 +200,7 @@ test('load names what exists when an id does not', async () => {
   const error: unknown = await store.load('there').catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: 'ERR_STORE_NOT_FOUND', id: 'there' });
   expect((error as { hint: string }).hint).toContain('here');
-  await store.delete('here', { force: true });
+  await store.remove('here', { force: true });
 });
 
 test('load and list of an existing root mount and change nothing', async () => {
@@ -217,7 +217,7 @@ test('load and list of an existing root mount and change nothing', async () => {
   }
   expect(scratch.mounts()).toEqual([]);
   expect(scratch.files()).toEqual(files);
-  await launched.delete({ force: true });
+  await launched.remove({ force: true });
 });
 
 test('openStore without create takes a missing root for an empty store and leaves it missing', async () => {
@@ -228,7 +228,7 @@ test('openStore without create takes a missing root for an empty store and leave
     expect(await codeOf(store.load('x'))).toBe('ERR_STORE_NOT_FOUND');
     expect(await codeOf(store.wait('x'))).toBe('ERR_STORE_NOT_FOUND');
     expect(await codeOf(store.signal('x', 'SIGTERM'))).toBe('ERR_STORE_NOT_FOUND');
-    expect(await codeOf(store.delete('x'))).toBe('ERR_STORE_NOT_FOUND');
+    expect(await codeOf(store.remove('x'))).toBe('ERR_STORE_NOT_FOUND');
     expect(scratch.files()).toEqual([]);
   }
   expect(scratch.files()).toEqual([]);
@@ -248,7 +248,7 @@ test('list reports a bad record, shows the others, and leaves the bad one as it 
   for (const { problem } of problems)
     expect(isStoreError(problem, 'ERR_STORE_BAD_RECORD')).toBe(true);
   expect(await codeOf(store.load('bad'))).toBe('ERR_STORE_BAD_RECORD');
-  expect(await codeOf(store.delete('bad'))).toBe('ERR_STORE_BAD_RECORD');
+  expect(await codeOf(store.remove('bad'))).toBe('ERR_STORE_BAD_RECORD');
   expect(readFileSync(path, 'utf8')).toBe('{"schema":1,');
 });
 
@@ -268,7 +268,7 @@ test('wait in several places at once tells the same end to all', async () => {
   for (const exit of exits)
     expect(exit).toMatchObject({ kind: 'signaled', signal: 15, core: false });
   expect(await store.wait('one')).toEqual((await store.load('one')).exit);
-  await store.delete('one');
+  await store.remove('one');
 });
 
 test.each(tiers)(
@@ -283,7 +283,7 @@ test.each(tiers)(
     setImmediate(() => controller.abort('enough'));
     for (const wait of waits) await expect(wait).rejects.toBe('enough');
     expect((await store.load('one')).state).toBe('running');
-    await launched.delete({ force: true });
+    await launched.remove({ force: true });
   },
 );
 
@@ -295,7 +295,7 @@ test('wait goes on with the pin when the launching store lets go', async () => {
   await launched.detach();
   await store.signal(launched.id, 'SIGKILL');
   expect(await waiting).toMatchObject({ kind: 'signaled', signal: 9 });
-  await launched.delete();
+  await launched.remove();
 });
 
 test.skipIf(!isRoot)('wait tells a status after the end, with nobody there to see it', async () => {
@@ -318,7 +318,7 @@ test.skipIf(!isRoot)('wait tells a status after the end, with nobody there to se
     source: 'pin',
     exitedAt: null,
   });
-  await store.delete('one');
+  await store.remove('one');
 });
 
 /** A record without exit whose process has ended and been forgotten. */
@@ -341,7 +341,7 @@ test('load records an end that nothing kept as unknown, in tier D', async () => 
   expect(lost).toMatchObject({ state: 'stopped', exit: { kind: 'unknown', reason: 'no-holder' } });
   expect(await store.wait('one')).toEqual(lost.exit);
   expect(lost.exit).not.toHaveProperty('code');
-  await store.delete('one');
+  await store.remove('one');
 });
 
 test.each([
@@ -360,7 +360,7 @@ test.each([
   // The stranger lives.
   process.kill(launched.pid, 0);
   process.kill(launched.pid, 'SIGKILL');
-  await store.delete('one');
+  await store.remove('one');
 });
 
 test('load records what ran in another boot as unknown, whatever has its pid now', async () => {
@@ -370,7 +370,7 @@ test('load records what ran in another boot as unknown, whatever has its pid now
   forge(scratch, 'one', 'proc.json', { bootId: 'another' });
   expect((await store.load('one')).exit).toMatchObject({ kind: 'unknown', reason: 'reboot' });
   process.kill(launched.pid, 'SIGKILL');
-  await store.delete('one');
+  await store.remove('one');
 });
 
 test('load records nothing about a process of another pid namespace', async () => {
@@ -386,14 +386,14 @@ test('load records nothing about a process of another pid namespace', async () =
   for (const attempt of [
     () => other.wait('one'),
     () => store.signal('one', 'SIGKILL'),
-    () => store.delete('one', { force: true }),
+    () => store.remove('one', { force: true }),
   ]) {
     expect(await codeOf(attempt())).toBe('ERR_STORE_FOREIGN_NAMESPACE');
   }
-  expect(await codeOf(store.delete('one'))).toBe('ERR_STORE_NOT_STOPPED');
+  expect(await codeOf(store.remove('one'))).toBe('ERR_STORE_NOT_STOPPED');
   expect(existsSync(join(scratch.root, 'p', 'one', 'exit.json'))).toBe(false);
   writeFileSync(path, before);
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
 });
 
 test.skipIf(!isRoot)('load pins a process again whose pin was unmounted', async () => {
@@ -404,7 +404,7 @@ test.skipIf(!isRoot)('load pins a process again whose pin was unmounted', async 
   unpin(pin);
   expect((await store.load('one')).state).toBe('running');
   expect(isPin(pin)).toBe(true);
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
 });
 
 test.skipIf(!isRoot)('load refuses a pin that holds another process', async () => {
@@ -440,7 +440,7 @@ test.skipIf(!isRoot)(
     expect(existsSync(join(folder, '.exit.json.1.1'))).toBe(false);
     expect(existsSync(join(folder, '.exit.json.1.2'))).toBe(true);
     process.kill(launched.pid, 'SIGKILL');
-    await store.delete('one');
+    await store.remove('one');
   },
 );
 
@@ -449,13 +449,13 @@ test.each(tiers)('delete wants a stopped process or force, in tier $tier', async
   await using store = await open(scratch, options);
   await using other = await open(scratch, options);
   const launched = await store.launch({ ...sleeper, id: 'one' });
-  expect(await codeOf(other.delete('one'))).toBe('ERR_STORE_NOT_STOPPED');
+  expect(await codeOf(other.remove('one'))).toBe('ERR_STORE_NOT_STOPPED');
   const waiting = launched.wait();
   const alsoWaiting = other.wait('one');
-  await other.delete('one', { force: true });
+  await other.remove('one', { force: true });
   expect(await waiting).toMatchObject({ kind: 'signaled', signal: 9 });
   expect(await alsoWaiting).toMatchObject({ kind: 'signaled', signal: 9 });
-  expect(await codeOf(other.delete('one'))).toBe('ERR_STORE_NOT_FOUND');
+  expect(await codeOf(other.remove('one'))).toBe('ERR_STORE_NOT_FOUND');
 });
 
 test('signal says how a process ended that takes none any more', async () => {
@@ -469,7 +469,7 @@ test('signal says how a process ended that takes none any more', async () => {
   await expect(store.signal('one', 999)).rejects.toMatchObject({
     code: 'ERR_SCM_INVALID_ARGUMENT',
   });
-  await launched.delete();
+  await launched.remove();
 });
 
 test('a handle never acts on a later process with its id', async () => {
@@ -477,15 +477,15 @@ test('a handle never acts on a later process with its id', async () => {
   await using store = await open(scratch);
   await store.launch({ ...sleeper, id: 'one' });
   const old = await store.load('one');
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
   await store.launch({ ...sleeper, id: 'one' });
   expect(await codeOf(old.signal('SIGKILL'))).toBe('ERR_STORE_NOT_FOUND');
-  expect(await codeOf(old.delete({ force: true }))).toBe('ERR_STORE_NOT_FOUND');
+  expect(await codeOf(old.remove({ force: true }))).toBe('ERR_STORE_NOT_FOUND');
   expect(await codeOf(old.wait({ signal: AbortSignal.timeout(30_000) }))).toBe(
     'ERR_STORE_NOT_FOUND',
   );
   expect((await store.load('one')).state).toBe('running');
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
 });
 
 test('tier is probed once for all stores of a root', async () => {
@@ -518,7 +518,7 @@ test('a root that a store did not make stays, empty', async () => {
   {
     await using store = await open(scratch);
     await (await store.launch(short)).wait();
-    for (const { id } of (await store.list()).processes) await store.delete(id);
+    for (const { id } of (await store.list()).processes) await store.remove(id);
   }
   expect(scratch.files()).toEqual(['root']);
   expect(scratch.mounts()).toEqual([]);
@@ -571,7 +571,7 @@ test.each(tiers)(
         const launched = await store.launch({ ...short, id: `p${name}` });
         expect(await launched.wait()).toMatchObject({ code: 7 });
         expect((await store.list()).problems).toEqual([]);
-        await launched.delete();
+        await launched.remove();
       }
     };
     await Promise.all([1, 2, 3, 4].map(worker));
@@ -596,7 +596,7 @@ test('delete runs the poststop hooks of the specification, once, and tells of on
   await launched.wait();
   expect(existsSync(log)).toBe(false);
   const warnings: Error[] = [];
-  await store.delete('one', { onWarning: (warning) => void warnings.push(warning) });
+  await store.remove('one', { onWarning: (warning) => void warnings.push(warning) });
   expect(JSON.parse(readFileSync(log, 'utf8'))).toEqual({
     ociVersion: '1.3.0',
     id: 'one',
@@ -606,7 +606,7 @@ test('delete runs the poststop hooks of the specification, once, and tells of on
   rmSync(log);
   expect(warnings).toMatchObject([{ step: 'poststop', index: 1 }]);
   expect(warnings[0]!.message).toContain('it exited with 3, and said: text');
-  expect(await codeOf(store.delete('one'))).toBe('ERR_STORE_NOT_FOUND');
+  expect(await codeOf(store.remove('one'))).toBe('ERR_STORE_NOT_FOUND');
 });
 
 test('launches into a fresh root that never end do not keep others out of it', async () => {
@@ -628,5 +628,5 @@ test('launches into a fresh root that never end do not keep others out of it', a
   stop.abort();
   await all;
   expect(launched).toBeGreaterThan(0);
-  for (const process of (await store.list()).processes) await process.delete({ force: true });
+  for (const process of (await store.list()).processes) await process.remove({ force: true });
 });

@@ -86,7 +86,7 @@ test.skipIf(!isRoot).each(tiers)(
     for (const line of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
       expect(parseCriLine(Buffer.from(line))).toBeDefined();
     }
-    await store.delete('one');
+    await store.remove('one');
     await store[Symbol.asyncDispose]();
     await expectNothingLeft(scratch);
   },
@@ -103,7 +103,7 @@ test.skipIf(!isRoot)(
     await launched.wait();
     expect(readFileSync(path, 'utf8')).toBe('out\nerr\n');
     expect((await store.info()).monitor).toBeUndefined();
-    await launched.delete();
+    await launched.remove();
   },
 );
 
@@ -136,7 +136,7 @@ test.skipIf(!isRoot).each(tiers)(
     const path = join(scratch.path, 'out.log');
     await expect.poll(async () => (await contents(path)).join('|')).toContain('got hello');
     expect((await contents(path)).join('|')).toContain('40 100');
-    await launched.delete();
+    await launched.remove();
     await store[Symbol.asyncDispose]();
     await expectNothingLeft(scratch);
   },
@@ -164,7 +164,7 @@ test.skipIf(!isRoot).each(tiers)(
     expect((await store.load('one')).exit).toMatchObject({ kind: 'exited', code: 3 });
     const path = join(scratch.path, 'out.log');
     await expect.poll(async () => (await contents(path)).length).toBe(3);
-    await store.delete('one');
+    await store.remove('one');
     expect(await types(events, 1)).toEqual(['remove']);
     await events.return(undefined as never);
     await store[Symbol.asyncDispose]();
@@ -185,7 +185,7 @@ test.skipIf(!isRoot)(
     // The monitor leaves: it has nothing more to do for it.
     await expectGone(pair.monitor, pair.keeper);
     expect((await store.load('one')).pid).toBe(launched.pid);
-    await launched.delete();
+    await launched.remove();
   },
 );
 
@@ -215,7 +215,7 @@ test.skipIf(!isRoot).each(tiers)(
     expect(await store.stop('one', { stopSignal: 'SIGKILL' })).toMatchObject({ signal: 9 });
     await expectGone(pair.monitor, pair.keeper);
     expect(await store.load('one')).toMatchObject({ state: 'stopped', pid: again.pid });
-    await store.delete('one');
+    await store.remove('one');
     await store[Symbol.asyncDispose]();
     await expectNothingLeft(scratch);
   },
@@ -242,7 +242,7 @@ test.skipIf(!isRoot)(
     await expectGone(pair.monitor, pair.keeper);
     expect(await store.load('one')).toMatchObject({ state: 'stopped', exit: { code: 1 } });
     rmdirSync(fifo);
-    await store.delete('one');
+    await store.remove('one');
   },
 );
 
@@ -264,7 +264,7 @@ test.skipIf(!isRoot).each(tiers)(
     }
     await using store = await openStore(scratch.root, { tier, ...idle });
     expect(await store.wait('box/e1')).toMatchObject({ kind: 'exited', code: 9 });
-    await store.delete('box', { force: true });
+    await store.remove('box', { force: true });
     await store[Symbol.asyncDispose]();
     await expectNothingLeft(scratch);
   },
@@ -284,7 +284,7 @@ test.skipIf(!isRoot)(
     for await (const part of ran.stdout ?? []) parts.push(part as Buffer);
     expect(Buffer.concat(parts).toString()).toBe('through');
     expect(await ran.wait()).toMatchObject({ code: 0 });
-    await store.delete('box', { force: true });
+    await store.remove('box', { force: true });
   },
 );
 
@@ -339,7 +339,7 @@ test.skipIf(!isRoot || !existsSync('/sys/fs/cgroup/pids'))(
     await store.launch({ ...request, id: 'one', restart });
     const told = await types(events, 2);
     expect(told).toContain('pidsLimit');
-    await store.delete('one', { force: true });
+    await store.remove('one', { force: true });
     await events.return(undefined as never);
   },
 );
@@ -358,7 +358,7 @@ test.skipIf(!isRoot)(
     expect(again.pid).not.toBe(first.pid);
     expect(ran).toEqual(['one']);
     expect(await again.wait()).toMatchObject({ code: 4, source: 'parent' });
-    await store.delete('one');
+    await store.remove('one');
   },
 );
 
@@ -371,7 +371,7 @@ test.skipIf(!isRoot)(
     const refused: unknown = await store.console('one').catch((error: unknown) => error);
     expect(isStoreError(refused, 'ERR_STORE_NO_CONSOLE')).toBe(true);
     expect((await store.info()).monitor ?? undefined).toBeUndefined();
-    await store.delete('one', { force: true });
+    await store.remove('one', { force: true });
   },
 );
 
@@ -398,7 +398,7 @@ test.skipIf(!isRoot)(
     writeFileSync(join(scratch.root, 'p/one/stderr'), '');
     const launched = await store.launch({ ...sh('echo through'), id: 'one', log });
     await launched.wait();
-    await launched.delete();
+    await launched.remove();
     expect(await contents(log.driver === 'cri' ? log.path : '')).toEqual(['stdout: through']);
   },
 );

@@ -67,7 +67,7 @@ test.skipIf(!isRoot)(
       const found = await store.load(`p${index}`);
       expect(found.tier).toBe(tier);
       expect(await found.wait()).toMatchObject({ kind: 'exited', code: 7 });
-      await found.delete();
+      await found.remove();
     }
     for (const store of stores) await store[Symbol.asyncDispose]();
     expect(scratch.files()).toEqual([]);
@@ -129,7 +129,7 @@ test.skipIf(!isRoot).each(cases)(
       expect(found).toMatchObject({ ...exit, started: true });
       expect((await store.load('one')).exit).toEqual(found);
       if (victims === 'monitor') pids.push((await pairOf(store)).monitor);
-      await store.delete('one');
+      await store.remove('one');
     }
     await expectGone(...pids);
     expect(scratch.mounts()).toEqual([]);
@@ -157,7 +157,7 @@ test.skipIf(!isRoot)(
     const waiting = store.wait('one');
     process.kill(monitor, 'SIGCONT');
     expect(await waiting).toMatchObject(seven('pidfd'));
-    await store.delete('one');
+    await store.remove('one');
     await expectGone(monitor, keeper);
   },
 );

@@ -39,7 +39,7 @@ test('watch tells a whole life with the true status, wall and monotonic time', a
   expect(exit).toMatchObject({ type: 'exit', key: 'one', exit: { kind: 'exited', code: 7 } });
   expect(exit.monotonicNs).toBeGreaterThan(start.monotonicNs);
   expect(Math.abs(Date.now() - Date.parse(exit.time))).toBeLessThan(60_000);
-  await store.delete('one');
+  await store.remove('one');
   expect(await next(events)).toMatchObject({ type: 'remove', key: 'one' });
   await events.return(undefined as never);
 });
@@ -53,10 +53,10 @@ test('watch tells the end of a process that is killed by its deletion', async ()
   const sleeper = { spec: specOf('sleep', '1000'), bundle: '/' };
   // One by who launched it, one by somebody else.
   await store.launch({ ...sleeper, id: 'one' });
-  await store.delete('one', { force: true });
+  await store.remove('one', { force: true });
   const launched = await store.launch({ ...sleeper, id: 'two' });
   await launched.detach();
-  await store.delete('two', { force: true });
+  await store.remove('two', { force: true });
   const told: unknown[] = [];
   for (let count = 0; count < 6; count++) {
     const event = await (count === 0 ? first : next(events));
@@ -90,7 +90,7 @@ test('watch goes on from a cursor of an earlier program', async () => {
   await using store = await openStore(scratch.root, options);
   const events = store.watch({ since: cursor });
   expect(await next(events)).toMatchObject({ type: 'exit', key: 'one' });
-  await store.delete('one');
+  await store.remove('one');
   expect(await next(events)).toMatchObject({ type: 'remove', key: 'one' });
   await events.return(undefined as never);
   await pending;
@@ -115,7 +115,7 @@ test('watch tells once what several stores see at the same time', async () => {
   expect(new Set(told).size).toBe(20);
   for (const key of keys) {
     expect(told.indexOf(`start:${key}`)).toBeLessThan(told.indexOf(`exit:${key}`));
-    await store.delete(key);
+    await store.remove(key);
   }
   for (const key of keys) expect(await next(events)).toMatchObject({ type: 'remove', key });
   await events.return(undefined as never);
@@ -127,7 +127,7 @@ test('watch keeps an empty store, and leaves nothing when it is over', async () 
   {
     await using store = await openStore(scratch.root, options);
     await (await store.launch(short)).wait();
-    for (const process of (await store.list()).processes) await process.delete();
+    for (const process of (await store.list()).processes) await process.remove();
   }
   const before = countOpenFds();
   {
@@ -135,7 +135,7 @@ test('watch keeps an empty store, and leaves nothing when it is over', async () 
     const events = store.watch({ since: 'start' });
     const first = events.next();
     await (await store.launch({ ...short, id: 'one' })).wait();
-    await store.delete('one');
+    await store.remove('one');
     await first;
     expect(await next(events)).toMatchObject({ type: 'exit' });
     expect(await next(events)).toMatchObject({ type: 'remove' });

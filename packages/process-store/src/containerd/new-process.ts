@@ -141,7 +141,7 @@ class Start {
     this.#made.push(() => streams.close());
     const found = await this.#start(streams);
     // It runs: from here on a failure has to end it.
-    this.#made.push(() => this.#store.delete(this.#key, { force: true }));
+    this.#made.push(() => this.#store.remove(this.#key, { force: true }));
     const { stdinWriter, terminal } = await streams.afterStart();
     const parts = { store: this.#store, container: this.#container, id: this.#id, paths, spec };
     const handles = { lock, exitWriter, control, stdinWriter, terminal };

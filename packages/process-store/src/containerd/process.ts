@@ -153,16 +153,16 @@ export class Process implements AsyncDisposable {
   /**
    * Deletes its record in the store, then its folder; that of the container with `init`. `force` kills it first.
    *
-   * Closes this handle. Throws NotStoppedError and as `ProcessStore.delete`; ProcessClosedError.
+   * Closes this handle. Throws NotStoppedError and as `ProcessStore.remove`; ProcessClosedError.
    */
-  async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
+  async remove({ force = false }: { force?: boolean } = {}): Promise<void> {
     const { store, key, paths, id, watch, found } = this.#parts;
     this.#requireOpen('delete');
     if (!force && !('status' in watch) && (await readConclusion(paths)) === undefined) {
       throw new NotStoppedError('delete', key, 'running', 'its end is not written down');
     }
     try {
-      await store.delete(key, { force });
+      await store.remove(key, { force });
     } catch (error) {
       // Deleted by itself before, or never ours.
       if (!isStoreError(error, 'ERR_STORE_NOT_FOUND')) throw error;

@@ -31,7 +31,7 @@ export interface SupervisedStore {
   ): Promise<SupervisedProcess>;
   /** Rejects with NotFoundError if there is no such record. */
   load(key: string): Promise<SupervisedProcess>;
-  delete(key: string, options?: { force?: boolean }): Promise<void>;
+  remove(key: string, options?: { force?: boolean }): Promise<void>;
   /** A copy of the master of its terminal, where somebody holds one; the caller closes it. */
   console?(key: string): Promise<OwnedFd | undefined>;
 }

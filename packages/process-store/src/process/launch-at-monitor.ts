@@ -11,7 +11,7 @@ import { fromWireError } from '../monitor/wire/wire-error.ts';
 import { readFacts } from '../record/read-facts.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import { here } from '../supervision/here.ts';
-import { deleteProcess } from './delete.ts';
+import { removeProcess } from './remove.ts';
 import { formatRecordKey } from '../record/record-key.ts';
 import type { ExecRequest } from './exec.ts';
 import type { LaunchRequest } from './launch.ts';
@@ -89,7 +89,7 @@ async function removeNeverStarted(context: Context, key: string, since: string):
     const { facts } = await load(context.root, key);
     if (facts.released || facts.spec.createdAt < since) return;
     const exit = await wait(context, key, facts.proc, AbortSignal.timeout(UNDO_MS));
-    if (!exit.started) await deleteProcess(context, key, facts.proc);
+    if (!exit.started) await removeProcess(context, key, facts.proc);
   } catch (error) {
     if (!isStoreError(error) && !(error instanceof DOMException)) throw error;
   }
@@ -236,7 +236,7 @@ class RemoteLaunch {
         if (received === undefined || received.message.type === 'failed') return;
         if (received.message.type === 'started') {
           // It was faster: the program runs, and nobody wants it.
-          await deleteProcess(this.#context, this.#key, undefined, { force: true });
+          await removeProcess(this.#context, this.#key, undefined, { force: true });
           return;
         }
       }

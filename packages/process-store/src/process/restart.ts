@@ -12,7 +12,7 @@ import { parseRecordId } from '../record/record-id.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
 import type { Restarts } from '../restart/restart-policy.ts';
 import { ALL_NULL } from '../stdio/choose-stdio.ts';
-import { clearAway } from './delete.ts';
+import { clearAway } from './remove.ts';
 import { attemptLaunch, type LaunchConditions, type LaunchedRecord } from './launch-attempt.ts';
 import { launchOptions } from './launch.ts';
 import { load } from './load.ts';

@@ -96,7 +96,7 @@ export class Fixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { key } of (await this.store.list()).processes) {
       // What was executed in a container goes with it.
-      if (!key.includes('/')) await this.store.delete(key, { force: true });
+      if (!key.includes('/')) await this.store.remove(key, { force: true });
     }
     await this.store[Symbol.asyncDispose]();
     this.scratch[Symbol.dispose]();

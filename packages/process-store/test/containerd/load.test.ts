@@ -205,7 +205,7 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
     await fixture.supervisor('sleep 1000', {}, 'specified');
     await using loaded = await loadProcess(store, stateRoot, 'box');
     expect(await loaded.waitExit()).toMatchObject({ kind: 'unknown', started: false });
-    await loaded.delete();
+    await loaded.remove();
     expect(readdirSync(stateRoot)).toEqual([]);
   });
 
@@ -344,7 +344,7 @@ describe.skipIf(!isRoot)('loadProcess', { timeout: 60_000 }, () => {
     await using loaded = await loadProcess(store, stateRoot, 'box');
     expect(await loaded.waitExit()).toMatchObject({ kind: 'signaled', signal: 9 });
     expect(fixture.read('exitStatus')).toBe('137');
-    await loaded.delete();
+    await loaded.remove();
     expect(readdirSync(stateRoot)).toEqual([]);
   });
 
@@ -439,8 +439,8 @@ class MasterHolder implements SupervisedStore {
     return this.#store.load(key);
   }
 
-  async delete(...request: Parameters<SupervisedStore['delete']>): Promise<void> {
-    return this.#store.delete(...request);
+  async remove(...request: Parameters<SupervisedStore['remove']>): Promise<void> {
+    return this.#store.remove(...request);
   }
 
   async console(): Promise<OwnedFd> {

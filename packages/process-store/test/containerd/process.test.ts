@@ -68,7 +68,7 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     await process.signal('SIGKILL');
     expect(await process.waitExit()).toMatchObject({ kind: 'signaled', signal: 9 });
     expect(fixture.read('exitStatus')).toBe('137');
-    await process.delete();
+    await process.remove();
     expect(readdirSync(stateRoot)).toEqual([]);
   });
 
@@ -229,7 +229,7 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
           spec: scriptSpec('exit 4', { terminal }),
         });
         expect(await process.waitExit()).toMatchObject({ code: 4 });
-        await process.delete();
+        await process.remove();
         const spec = scriptSpec('true', { terminal });
         spec.process.args = ['/no/such/program'];
         await expect(newProcess(store, { ...common, spec })).rejects.toMatchObject({
@@ -282,8 +282,8 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
       });
     }
     expect(readdirSync(join(stateRoot, 'box')).toSorted()).toEqual(['init', 'state.json']);
-    await expect(_process.delete()).rejects.toMatchObject({ code: 'ERR_STORE_NOT_STOPPED' });
-    await _process.delete({ force: true });
+    await expect(_process.remove()).rejects.toMatchObject({ code: 'ERR_STORE_NOT_STOPPED' });
+    await _process.remove({ force: true });
     expect(readdirSync(stateRoot)).toEqual([]);
   });
 
@@ -320,9 +320,9 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     );
     expect(output).toBe('hello\n6');
     expect((await store.load('box/e1')).exit).toMatchObject({ code: 6 });
-    await exec.delete();
+    await exec.remove();
     expect(readdirSync(join(stateRoot, 'box')).toSorted()).toEqual(['init', 'state.json']);
-    await init.delete({ force: true });
+    await init.remove({ force: true });
     expect(readdirSync(stateRoot)).toEqual([]);
   });
 
@@ -335,7 +335,7 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     const slow: SupervisedStore = {
       launch: async (request) => store.launch(request),
       load: async (key) => store.load(key),
-      delete: async (key) => store.delete(key),
+      remove: async (key) => store.remove(key),
       async exec(...request) {
         const executed = await store.exec(...request);
         return {
@@ -388,7 +388,7 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     expect(await box.waitExit()).toMatchObject({ code: 7 });
     const [cgroup = ''] = (await store.load('box')).cgroupPaths;
     expect(await fixture.sh(`cat ${cgroup}/cgroup.procs`)).toMatch(/^\d+\n$/);
-    await box.delete({ force: true });
+    await box.remove({ force: true });
   });
 
   test('the last output of a terminal is there before the hang-up, also for a slow reader (mistake 18)', async () => {
@@ -428,6 +428,6 @@ describe.skipIf(!isRoot)('processes in the layout of containerd', { timeout: 60_
     await freezeCgroup(cgroupPaths);
     await box.signal('SIGKILL');
     expect(await box.waitExit()).toMatchObject({ signal: 9 });
-    await box.delete();
+    await box.remove();
   });
 });

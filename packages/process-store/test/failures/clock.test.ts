@@ -87,15 +87,15 @@ test.each(tiers.flatMap((tier) => jumps.map((jump) => ({ ...tier, ...jump }))))(
       jumpBy(ms);
       await using other = await open(scratch.root, options);
       expect((await other.load('one')).state).toBe('running');
-      expect(await codeOf(other.delete('one'))).toBe('ERR_STORE_NOT_STOPPED');
+      expect(await codeOf(other.remove('one'))).toBe('ERR_STORE_NOT_STOPPED');
       const waiting = other.wait('one', { signal: AbortSignal.timeout(50) });
       await expect(waiting).rejects.toMatchObject({ name: 'TimeoutError' });
       expect(await (await other.launch({ ...short, id: 'two' })).wait()).toMatchObject({ code: 7 });
       jumpBy(-2 * ms);
       expect(await store.stop('one', { graceMs: 30_000 })).toMatchObject({ signal: 15 });
       expect((await store.list()).problems).toEqual([]);
-      await store.delete('one');
-      await other.delete('two');
+      await store.remove('one');
+      await other.remove('two');
     }
     expect(existsSync(scratch.root)).toBe(false);
   },

@@ -69,15 +69,15 @@ test.each(names.flatMap((name) => damages.map((one) => ({ name, ...one }))))(
         () => store.load('bad'),
         () => store.wait('bad'),
         () => store.signal('bad', 'SIGTERM'),
-        () => store.delete('bad'),
+        () => store.remove('bad'),
         () => store.launch({ ...short, id: 'bad' }),
       ]) {
         expect(await codeOf(attempt())).toBe('ERR_STORE_BAD_RECORD');
       }
       expect(filesOf(scratch, 'bad')).toEqual(before);
-      await store.delete('bad', { force: true });
+      await store.remove('bad', { force: true });
       expect(existsSync(join(scratch.root, 'p', 'bad'))).toBe(false);
-      await store.delete('good');
+      await store.remove('good');
     }
     expect(scratch.files()).toEqual([]);
   },
@@ -92,9 +92,9 @@ test.each(tiers)(
       await using store = await open(scratch.root, options);
       const { pid } = await store.launch({ ...sleeper, id: 'bad' });
       truncateSync(join(scratch.root, 'p', 'bad', 'spec.json'), 0);
-      expect(await codeOf(store.delete('bad'))).toBe('ERR_STORE_BAD_RECORD');
+      expect(await codeOf(store.remove('bad'))).toBe('ERR_STORE_BAD_RECORD');
       expect(isRunning(pid)).toBe(true);
-      await store.delete('bad', { force: true });
+      await store.remove('bad', { force: true });
       expect(isRunning(pid)).toBe(false);
     }
     expect(scratch.files()).toEqual([]);
@@ -117,9 +117,9 @@ test.skipIf(!isRoot)(
         truncateSync(join(scratch.root, 'p', id, 'proc.json'), 0);
       }
       unpin(join(scratch.root, 'p', 'unpinned', 'pin'));
-      await store.delete('pinned', { force: true });
+      await store.remove('pinned', { force: true });
       expect(isRunning(pinned.pid)).toBe(false);
-      const refusal = await failureOf(store.delete('unpinned', { force: true }));
+      const refusal = await failureOf(store.remove('unpinned', { force: true }));
       expect(refusal).toMatchObject({ code: 'ERR_STORE_DAMAGED_RECORD' });
       expect(refusal.message).toContain('it has no pin');
       expect(isRunning(unpinned.pid)).toBe(true);
@@ -130,7 +130,7 @@ test.skipIf(!isRoot)(
       await expect
         .poll(() => existsSync(join(scratch.root, 'p', 'unpinned', 'exit.json')))
         .toBe(true);
-      await store.delete('unpinned', { force: true });
+      await store.remove('unpinned', { force: true });
     }
     expect(scratch.files()).toEqual([]);
     expect(scratch.mounts()).toEqual([]);
@@ -149,7 +149,7 @@ test.each(tiers)(
     expect((await store.list()).problems).toMatchObject([{ id: 'bad' }]);
     for (const attempt of [
       () => store.load('bad'),
-      () => store.delete('bad'),
+      () => store.remove('bad'),
       () => store.launch({ ...short, id: 'bad' }),
     ]) {
       expect(await codeOf(attempt())).toBe('ERR_STORE_BAD_RECORD');
@@ -157,7 +157,7 @@ test.each(tiers)(
     expect(existsSync(join(folder, 'spec.json'))).toBe(true);
     expect(isPin(join(folder, 'pin'))).toBe(tier === 'A');
     expect(isRunning(pid)).toBe(true);
-    const outcome = await codeOf(store.delete('bad', { force: true }));
+    const outcome = await codeOf(store.remove('bad', { force: true }));
     expect(outcome).toEqual(tier === 'A' ? new Error('it succeeded') : 'ERR_STORE_DAMAGED_RECORD');
     expect(isRunning(pid)).toBe(tier === 'D');
     if (tier === 'D') process.kill(pid, 'SIGKILL');
@@ -174,7 +174,7 @@ test('a folder that nobody launched into keeps what is in it', async () => {
   expect(problems).toMatchObject([{ id: 'letters', problem: { code: 'ERR_STORE_BAD_RECORD' } }]);
   expect(problems[0]!.problem.message).toContain('letter.txt');
   expect(await codeOf(store.launch({ ...short, id: 'letters' }))).toBe('ERR_STORE_BAD_RECORD');
-  expect(await codeOf(store.delete('letters'))).toBe('ERR_STORE_BAD_RECORD');
+  expect(await codeOf(store.remove('letters'))).toBe('ERR_STORE_BAD_RECORD');
   expect(readFileSync(join(folder, 'letter.txt'), 'utf8')).toBe('dear');
 });
 
@@ -190,7 +190,7 @@ test('files that are not ours in a record hinder nothing', async () => {
     expect(await store.list()).toMatchObject({ processes: [{ id: 'one' }], problems: [] });
     expect(await store.wait('one')).toMatchObject({ code: 7 });
     expect(existsSync(join(folder, '.hidden'))).toBe(true);
-    await store.delete('one');
+    await store.remove('one');
   }
   expect(scratch.files()).toEqual([]);
 });
@@ -221,7 +221,7 @@ test.each(strays)(
       }
       expect(lstatSync(path).mode).toBe(kind);
       expect(scratch.files().filter((name) => name.startsWith('outside/'))).toEqual([]);
-      await store.delete('stray', { force: true });
+      await store.remove('stray', { force: true });
     }
     expect(scratch.files()).toEqual(['outside']);
   },
@@ -232,7 +232,7 @@ function attempts(store: ProcessStore, id: string) {
     () => store.load(id),
     () => store.wait(id),
     () => store.signal(id, 'SIGTERM'),
-    () => store.delete(id),
+    () => store.remove(id),
     () => store.launch({ ...short, id }),
   ];
 }
@@ -252,10 +252,10 @@ test.each([
     mkdirSync(path);
     const { processes } = await store.list();
     expect(processes.map(({ id }) => id)).toContain('good');
-    const outcome = await codeOf(store.delete('bad', { force: true }));
+    const outcome = await codeOf(store.remove('bad', { force: true }));
     expect(outcome).toEqual(code ?? new Error('it succeeded'));
     rmSync(join(scratch.root, 'p', 'bad'), { recursive: true, force: true });
-    await store.delete('good');
+    await store.remove('good');
   }
   expect(scratch.files()).toEqual([]);
 });
@@ -274,7 +274,7 @@ test('list of a root with records and no meta.json shows them, and removes what 
     await using store = await open(scratch.root, { create: false });
     expect(await store.list()).toMatchObject({ processes: [{ id: 'one' }], problems: [] });
     expect(existsSync(join(scratch.root, 'p', 'abandoned'))).toBe(false);
-    await store.delete('one');
+    await store.remove('one');
   }
   rmSync(scratch.root, { recursive: true, force: true });
   expect(scratch.files()).toEqual([]);
@@ -293,7 +293,7 @@ test.each(damages)(
       expect(await store.list()).toMatchObject({ processes: [{ id: 'one' }], problems: [] });
       const failure = await failureOf(store.launch({ ...short, id: 'two' }));
       expect(failure).toMatchObject({ code: 'ERR_STORE_BAD_RECORD', path });
-      expect(await codeOf(store.delete('one'))).toMatchObject({ message: 'it succeeded' });
+      expect(await codeOf(store.remove('one'))).toMatchObject({ message: 'it succeeded' });
       rmSync(path, { recursive: true });
       rmSync(`${path}.good`, { force: true });
       writeFileSync(path, good);

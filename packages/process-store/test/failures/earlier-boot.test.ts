@@ -58,13 +58,13 @@ test.each(tiers)(
       expect(await store.wait('one')).toMatchObject(unknown);
       // What was recorded before stays as it was.
       expect(await store.wait('ended')).toMatchObject({ kind: 'exited', code: 7 });
-      await store.delete('one', { force: true });
-      await store.delete('ended');
+      await store.remove('one', { force: true });
+      await store.remove('ended');
       expect(isRunning(pid)).toBe(true);
       // And launches go on, in the tier of before.
       const next = await store.launch({ ...short, id: 'one' });
       expect(await next.wait()).toMatchObject({ kind: 'exited', code: 7 });
-      await next.delete();
+      await next.remove();
     }
     process.kill(pid, 'SIGKILL');
     await waitPidfd(pidfd, { until: 'reaped' });
@@ -87,7 +87,7 @@ test.skipIf(!isRoot)('load removes the file where a pin was in an earlier boot',
     forge(scratch.root, 'one', 'proc.json', { bootId: earlier });
     expect((await store.load('one')).exit).toMatchObject({ kind: 'unknown', reason: 'reboot' });
     expect(existsSync(pin)).toBe(false);
-    await store.delete('one');
+    await store.remove('one');
   }
   expect(scratch.files()).toEqual([]);
 });
@@ -107,8 +107,8 @@ test.skipIf(!isRoot).each(['spec.json', 'exit.json'])(
         forge(scratch.root, id, 'proc.json', { bootId: earlier, cgroupPaths: [cgroup] });
       }
       writeFileSync(join(scratch.root, 'p', 'damaged', damaged), '');
-      await store.delete('whole', { force: true });
-      await store.delete('damaged', { force: true });
+      await store.remove('whole', { force: true });
+      await store.remove('damaged', { force: true });
     }
     expect(isRunning(stranger.pid!)).toBe(true);
     expect(existsSync(cgroup)).toBe(true);

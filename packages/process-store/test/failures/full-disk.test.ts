@@ -59,7 +59,7 @@ test.skipIf(!isRoot).each(tiers.flatMap((tier) => steps.map((step) => ({ ...tier
       // The store is as good as before.
       await using other = await open(disk.root, options);
       expect(await (await other.launch({ ...short, id: 'one' })).wait()).toMatchObject({ code: 7 });
-      await other.delete('one');
+      await other.remove('one');
     }
     expect(disk.mounts()).toEqual([]);
     expect(disk.files()).toEqual([]);
@@ -91,7 +91,7 @@ async function launchAndDelete(root: string, options: OpenStoreOptions): Promise
   await using store = await open(root, options);
   const launched = await store.launch({ ...short, id: 'one' });
   await launched.wait();
-  await launched.delete();
+  await launched.remove();
 }
 
 test.skipIf(!isRoot).each(tiers)(
@@ -124,7 +124,7 @@ test.skipIf(!isRoot).each(tiers)(
         code: 7,
         source: tier === 'A' ? 'pin' : 'parent',
       });
-      await other.delete('one');
+      await other.remove('one');
     }
     expect(disk.mounts()).toEqual([]);
     expect(disk.files()).toEqual([]);
@@ -155,12 +155,12 @@ test.skipIf(!isRoot).each(tiers)(
       disk.fill();
       writeFileSync(end, '');
       await unrecorded.wait();
-      await store.delete('recorded');
+      await store.remove('recorded');
       // What that gave back is taken again.
       disk.fill();
-      await store.delete('unrecorded');
+      await store.remove('unrecorded');
       disk.fill();
-      await store.delete('alive', { force: true });
+      await store.remove('alive', { force: true });
       expect(await store.list()).toEqual({ processes: [], problems: [] });
     }
     expect(disk.mounts()).toEqual([]);
@@ -182,7 +182,7 @@ test.skipIf(!isRoot).each(tiers)(
       using pidfd = pidfdOpen(pid);
       disk.fill();
       const waiting = launched.wait();
-      await other.delete('one', { force: true, deadlineMs: 500 });
+      await other.remove('one', { force: true, deadlineMs: 500 });
       expect(await waiting).toMatchObject({ kind: 'signaled', signal: 9 });
       await waitPidfd(pidfd, { until: 'reaped' });
       expect(pidfdState(pidfd)).toBe('reaped');

@@ -119,7 +119,7 @@ export class Leaks {
       const spec = launcher === undefined ? untilLine.spec : short.spec;
       const launched = await store.launch({ spec, bundle: '/', id: 'warm', stdio: noStdio });
       await launched.wait();
-      await launched.delete();
+      await launched.remove();
     }
     return new Leaks();
   }

@@ -26,8 +26,8 @@ test.each(['spec.json', 'proc.json', 'exit.json'])(
     for (const attempt of [
       () => store.wait('newer'),
       () => store.signal('newer', 'SIGTERM'),
-      () => store.delete('newer'),
-      () => store.delete('newer', { force: true }),
+      () => store.remove('newer'),
+      () => store.remove('newer', { force: true }),
       () => store.launch({ ...short, id: 'newer' }),
     ]) {
       expect(await codeOf(attempt())).toBe('ERR_STORE_NEWER_SCHEMA');
@@ -36,8 +36,8 @@ test.each(['spec.json', 'proc.json', 'exit.json'])(
     expect(filesOf(scratch, 'newer')).toEqual(files);
 
     forge(scratch.root, 'newer', name, { schema: 1 });
-    await store.delete('newer');
-    await store.delete('good');
+    await store.remove('newer');
+    await store.remove('good');
   },
 );
 
@@ -51,7 +51,7 @@ test('a meta.json of a newer schema is refused by launch and left by tidying; re
     expect(await codeOf(store.launch({ ...short, id: 'two' }))).toBe('ERR_STORE_NEWER_SCHEMA');
     expect(await codeOf(open(scratch.root))).toBe('ERR_STORE_NEWER_SCHEMA');
     expect(await store.list()).toMatchObject({ processes: [{ id: 'one' }], problems: [] });
-    await store.delete('one');
+    await store.remove('one');
   }
   expect(existsSync(path)).toBe(true);
   forge(scratch.root, '..', 'meta.json', { schema: 1 });

@@ -55,7 +55,7 @@ const report = {
   state: (await store.load('one')).state,
   exit: await store.wait('one'),
   stop: await store.stop('one'),
-  delete: await codeOf(store.delete('one', { force: true })),
+  delete: await codeOf(store.remove('one', { force: true })),
   strangerRuns: isRunning(pid),
   memberRuns: isRunning(member.pid!),
 };

@@ -45,9 +45,9 @@ test.skipIf(!isRoot).each(tiers)(
 
       for (const refused of [
         () => other.launch({ ...short, id: 'new' }),
-        () => other.delete('ended'),
-        () => other.delete('alive', { force: true }),
-        () => store.delete('alive', { force: true }),
+        () => other.remove('ended'),
+        () => other.remove('alive', { force: true }),
+        () => store.remove('alive', { force: true }),
       ]) {
         const failure = await failureOf(refused());
         expect(failure).toMatchObject({ code: 'ERR_STORE_DISK', errnoCode: 'EROFS' });
@@ -61,7 +61,7 @@ test.skipIf(!isRoot).each(tiers)(
       expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ code: 7 });
       alive.stdin!.end('\n');
       expect(await other.wait('alive')).toMatchObject({ code: 7 });
-      for (const id of ['alive', 'ended', 'ending']) await other.delete(id);
+      for (const id of ['alive', 'ended', 'ending']) await other.remove(id);
     }
     expect(disk.mounts()).toEqual([]);
     expect(disk.files()).toEqual([]);

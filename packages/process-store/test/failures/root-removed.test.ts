@@ -105,7 +105,7 @@ test.skipIf(!isRoot).each(tiers.flatMap((tier) => removals.map((one) => ({ ...ti
       for (const attempt of [
         () => other.load('one'),
         () => other.signal('one', 'SIGCONT'),
-        () => other.delete('one'),
+        () => other.remove('one'),
         () => other.list(),
       ]) {
         const failure = await failureOf(attempt());
@@ -122,10 +122,10 @@ test.skipIf(!isRoot).each(tiers.flatMap((tier) => removals.map((one) => ({ ...ti
 
       // A new store at the same place.
       await using fresh = await open(scratch.root, options);
-      await fresh.delete('one', { force: true }).catch(() => undefined);
+      await fresh.remove('one', { force: true }).catch(() => undefined);
       const again = await fresh.launch({ ...short, id: 'one' });
       expect(await again.wait()).toMatchObject({ code: 7 });
-      await again.delete();
+      await again.remove();
       expect((await fresh.list()).processes).toEqual([]);
     }
     expect(() => pidfdOpen(pid)).toThrow(/ESRCH/);

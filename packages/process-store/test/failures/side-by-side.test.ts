@@ -65,7 +65,7 @@ test('a record that loses a file and is not being deleted is damaged', async () 
     };
     // Here nobody deletes it: it is damaged.
     expect(await codeOf(store.load('one'))).toBe('ERR_STORE_BAD_RECORD');
-    await store.delete('one', { force: true });
+    await store.remove('one', { force: true });
   }
   expect(scratch.files()).toEqual([]);
 });

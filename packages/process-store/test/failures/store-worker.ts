@@ -17,7 +17,7 @@ async function act(task: Task): Promise<unknown> {
       return store.wait(id);
     case 'delete':
     case 'delete with force':
-      await store.delete(id, { force: action === 'delete with force' });
+      await store.remove(id, { force: action === 'delete with force' });
       return 'deleted';
     case 'cycle':
       for (let round = 0; round < 8; round++) await cycle(task);
@@ -34,7 +34,7 @@ async function cycle(task: Task): Promise<void> {
   if (exit.kind !== 'exited' || exit.code !== 7) throw new Error(JSON.stringify(exit));
   const [first] = (await store.list()).problems;
   if (first !== undefined) throw first.problem;
-  await launched.delete();
+  await launched.remove();
 }
 
 async function openFor({ root, tier }: Task): Promise<ProcessStore> {

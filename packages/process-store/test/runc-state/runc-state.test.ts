@@ -61,7 +61,7 @@ async function withProcess(
   try {
     await use(process, join(scratch.path, 'runc'), store);
   } finally {
-    await process.delete({ force: true });
+    await process.remove({ force: true });
   }
 }
 
@@ -213,7 +213,7 @@ test('writeRuncState refuses what it would have to leave out, before it makes an
     expect(await codeOf(writeRuncState(root, process))).toBe('ERR_STORE_RUNC_STATE');
     expect(readdirSync(scratch.path)).toEqual(['root']);
   } finally {
-    await process.delete({ force: true });
+    await process.remove({ force: true });
   }
 });
 
@@ -229,7 +229,7 @@ test('writeRuncState refuses a process that waits at its gate', async () => {
     },
   });
   const process = await store.launch({ id: 'ctr1', spec: sleeper(), bundle: '/tmp' });
-  await process.delete({ force: true });
+  await process.remove({ force: true });
   expect(seen).toBe('ERR_STORE_RUNC_STATE');
 });
 

@@ -11,7 +11,7 @@ export async function deleteOne(
 ): Promise<void> {
   await using store = await openStore(this.root, { create: false });
   try {
-    await store.delete(id, {
+    await store.remove(id, {
       force,
       onWarning: (warning) => writeWarning(this.host, warning),
     });

@@ -37,7 +37,7 @@ export async function launchWithFiles(
     return process;
   } catch (error) {
     // A disk that filled up meanwhile: the caller hears of a failure, so nothing may run.
-    await process.delete({ force: true });
+    await process.remove({ force: true });
     throw error;
   }
 }

@@ -35,7 +35,7 @@ export async function runForeground(
   try {
     await terminal?.attach();
   } catch (error) {
-    await process.delete({ force: true });
+    await process.remove({ force: true });
     throw error;
   }
   signals.deliverTo(process);
@@ -47,7 +47,7 @@ export async function runForeground(
 /** What the caller wants to know is how the program ended: a record that stays is only told. */
 async function removeRecord(process: StoredProcess, host: Host): Promise<void> {
   try {
-    await process.delete({ onWarning: (warning) => writeWarning(host, warning) });
+    await process.remove({ onWarning: (warning) => writeWarning(host, warning) });
   } catch (error) {
     const { renderError } = await import('../../render/error.ts');
     host.stderr.write(renderError(error, { colour: false }));

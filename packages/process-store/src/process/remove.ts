@@ -24,7 +24,7 @@ import { type LockedView, notFound, viewRecord, withRecord } from './view-record
 import { awaitEnd, record as recordEnd } from './wait.ts';
 
 /** How to delete. */
-export interface DeleteOptions {
+export interface RemoveOptions {
   /** Kills the process, and what is left in its cgroup, first. Default false. */
   force?: boolean;
   /** How long a killed process may take to end, in milliseconds; 10,000 unless given. */
@@ -46,27 +46,27 @@ const LOCK_DEADLINE_MS = 10_000;
  * Throws NotStoppedError, StillAliveError, ForeignNamespaceError, NotFoundError, BadRecordError, DamagedRecordError,
  * NewerSchemaError, BusyError.
  */
-export async function deleteProcess(
+export async function removeProcess(
   context: StoreContext,
   id: string,
   generation: Generation | undefined,
-  options: DeleteOptions = {},
+  options: RemoveOptions = {},
 ): Promise<void> {
   parseRecordKey(id);
   try {
-    await deleteWhole(context, id, generation, options);
+    await removeWhole(context, id, generation, options);
   } catch (error) {
     if (options.force !== true || !(error instanceof BadRecordError)) throw error;
-    await deleteDamaged(context, id, generation, options, error);
+    await removeDamaged(context, id, generation, options, error);
   }
   await context.root.tidy();
 }
 
-async function deleteWhole(
+async function removeWhole(
   context: StoreContext,
   id: string,
   generation: Generation | undefined,
-  options: DeleteOptions,
+  options: RemoveOptions,
 ): Promise<void> {
   const { root, live } = context;
   const { force = false, signal } = options;
@@ -102,11 +102,11 @@ async function deleteWhole(
 }
 
 /** Deletes a record of which a file cannot be read, if it is proven that its process does not run. */
-async function deleteDamaged(
+async function removeDamaged(
   context: StoreContext,
   id: string,
   generation: Generation | undefined,
-  options: DeleteOptions,
+  options: RemoveOptions,
   damage: BadRecordError,
 ): Promise<void> {
   const { root, live } = context;
@@ -126,7 +126,7 @@ async function deleteDamaged(
   }
   const { proc, spec } = remains;
   for (const exec of await root.execs(id)) {
-    await deleteProcess(context, exec, undefined, options);
+    await removeProcess(context, exec, undefined, options);
   }
   if (proc !== undefined) await emptyCgroups(context, proc, id, true);
   else if (spec !== undefined) await removeCgroups(await plannedCgroups(spec));
@@ -141,7 +141,7 @@ async function deleteDamaged(
 export async function clearAway(
   context: StoreContext,
   view: LockedView,
-  options: DeleteOptions,
+  options: RemoveOptions,
 ): Promise<void> {
   const { root, live } = context;
   const { key } = view.record;
@@ -154,7 +154,7 @@ export async function clearAway(
   }
   // While the container's lock is held, nothing more is executed in it.
   for (const exec of await root.execs(key)) {
-    await deleteProcess(context, exec, undefined, options);
+    await removeProcess(context, exec, undefined, options);
   }
   await emptyCgroups(context, view.facts.proc, key, options.force ?? false);
   await runPoststop(view, options);
