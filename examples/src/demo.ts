@@ -152,7 +152,7 @@ async function phasesOfLaunch(demo: Demo): Promise<void> {
       claim(launched.phases.length >= 4, 'every phase has a name and a time');
       claim(exit.kind === 'exited' && exit.code === 0, 'the program exited with 0');
     }
-    await launched.delete();
+    await launched.remove();
   }
 }
 

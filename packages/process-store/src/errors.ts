@@ -67,7 +67,7 @@ export class NotFoundError extends StoreError {
   }
 }
 
-/** Thrown by `delete` and `restart` when the process, or another one in its cgroup, has not ended. */
+/** Thrown by `remove` and `restart` when the process, or another one in its cgroup, has not ended. */
 export class NotStoppedError extends StoreError {
   override readonly name: string = 'NotStoppedError';
   readonly id: string;

@@ -13,7 +13,7 @@ import { encodeRuncState, type RuncState } from './runc-state.ts';
  *
  * Makes `<runcRoot>/<id>` (mode 0711), which must not exist, with `state.json` (mode 0600) whole or not at all; after a
  * crash an empty directory may be left. The files are runc's from then on: `runc delete` removes them and the cgroup, our
- * own `delete` does not. `runc exec` takes user, environment and rights from `config.json` in the bundle, or `--process`.
+ * own `remove` does not. `runc exec` takes user, environment and rights from `config.json` in the bundle, or `--process`.
  *
  * For a process that runs or has ended. Throws IdInUseError, RuncStateError, ForeignNamespaceError, InvalidConfigError of
  * @pilotlight/init where a cgroup hierarchy is missing here, and SyscallError.

@@ -3,7 +3,7 @@ import type { CliContext } from '../../context.ts';
 import { writeWarning } from '../../render/warning.ts';
 import type { DeleteFlags } from './command.ts';
 
-/** Throws what `ProcessStore.delete` throws. */
+/** Throws what `ProcessStore.remove` throws. */
 export async function deleteOne(
   this: CliContext,
   { force }: DeleteFlags,
