@@ -84,7 +84,7 @@ test.each(tiers)(
       const { processes } = await store.list();
       for (const process of processes) await process.remove();
     }
-    expect(countOpenFds()).toBe(before);
+    await expect.poll(countOpenFds).toBeLessThanOrEqual(before);
     // A busy machine may keep monitor and keeper from leaving at once.
     await expect.poll(() => scratch.files()).toEqual([]);
     expect(scratch.mounts()).toEqual([]);
@@ -134,7 +134,7 @@ test.each(tiers.flatMap(({ tier, options }) => steps.map((step) => ({ step, tier
     }
     expect(scratch.files()).toEqual([]);
     expect(scratch.mounts()).toEqual([]);
-    expect(countOpenFds()).toBe(before);
+    await expect.poll(countOpenFds).toBeLessThanOrEqual(before);
   },
 );
 
@@ -579,7 +579,7 @@ test.each(tiers)(
     await (await open(scratch, options))[Symbol.asyncDispose]();
     expect(scratch.mounts()).toEqual([]);
     expect(scratch.files()).toEqual([]);
-    expect(countOpenFds()).toBe(before);
+    await expect.poll(countOpenFds).toBeLessThanOrEqual(before);
   },
 );
 

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { waitid } from '../libc/waitid.ts';
 import { WNOHANG, WNOWAIT } from '../libc/constants.ts';
 import { loadLibc } from '../libc/library.ts';
@@ -173,12 +174,19 @@ describe('waitPidfd', () => {
 
 describe('probePidfd', () => {
   it('probePidfd leaves neither descriptors nor files', async () => {
+    // A place of its own: others probe as well.
+    const place = mkdtempSync(join(tmpdir(), 'probe-'));
+    vi.stubEnv('TMPDIR', place);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      rmSync(place, { recursive: true });
+    });
     const count = countOpenFds();
     const again = await probePidfd();
     expect(again).toEqual(support);
     expect(again.pidfd).toBe(true);
     expect(countOpenFds()).toBe(count);
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('pidfd-probe-'))).toEqual([]);
+    expect(readdirSync(place)).toEqual([]);
   });
 });
 
