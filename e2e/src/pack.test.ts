@@ -92,8 +92,8 @@ describe.each(packages)('@pilotlight/$name, packed', ({ name, needsRoot }) => {
       await readFile(join(project, 'node_modules/@pilotlight', name, 'package.json'), 'utf8'),
     );
     const entries = Object.keys(manifest.exports).filter(
-      // The zygotes are programs: importing one would run it.
-      (entry) => !['./package.json', './zygote', './spawning-zygote'].includes(entry),
+      // Those without types are programs: importing one would run it.
+      (entry) => entry !== './package.json' && 'types' in manifest.exports[entry],
     );
     const specifiers = entries.map((entry) => `@pilotlight/${name}${entry.slice(1)}`);
     await writeFile(

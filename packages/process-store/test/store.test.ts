@@ -9,9 +9,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isPin, pidfdOpen, tryLock, unpin } from '@pilotlight/scm-rights';
+import { isPin, pidfdOpen, readiness, socketpair, tryLock, unpin } from '@pilotlight/scm-rights';
 import { countOpenFds } from '@pilotlight/scm-rights/testing';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import {
   isStoreError,
   type LaunchStep,
@@ -28,6 +28,14 @@ import { runnableSpec as specOf } from './runnable-spec.ts';
 const tierD: OpenStoreOptions = { tier: 'D' };
 
 /** In tier C the monitor launches, which takes no launcher of ours. */
+// What waits has one lasting epoll descriptor, made when it is first needed, which may be late.
+beforeAll(async () => {
+  const [one, other] = socketpair('seqpacket');
+  other.close();
+  await readiness.wait(one, 'readable');
+  one.close();
+});
+
 const open = (scratch: Scratch, options: OpenStoreOptions = {}): Promise<ProcessStore> =>
   openStore(scratch.root, {
     ...(options.tier === 'C' ? {} : { launcher: gatedLauncher }),
