@@ -29,13 +29,16 @@ export type WatchOptions = {
   signal?: AbortSignal;
 };
 
+const LOOK_MS = 2000;
+
 type Counts = Record<CgroupEvent['type'], bigint>;
 
 /**
  * Tells each time a limit of a container's cgroups is enforced. Begins with the first call of `next`, and
  * tells what has happened until then first, so that nothing is missed.
  *
- * The kernel wakes it: by inotify on `memory.events` and `pids.events`, and on v1 by an eventfd for memory.
+ * The kernel wakes it: by inotify on `memory.events` and `pids.events`, and on v1 by an eventfd for memory. The limit of
+ * processes on v1 is looked at every two seconds.
  * Several events of one type close together may come as one with a higher count, and one right before the cgroup is
  * removed may not come at all: `onExit` of a launch is the time for readCgroupCounters. Ends when no process is left
  * in the cgroups, when they are removed, and when `signal` is aborted.
@@ -113,6 +116,8 @@ class Alarms {
       if (files.has(file)) this.#watchFile(join(path, file));
     }
     if (version === 1 && files.has('memory.oom_control')) this.#watchOom(path);
+    // The kernel wakes nobody who watches this file of v1 (pids_event, seen on Linux 6.18).
+    if (version === 1 && files.has('pids.events')) this.#lookNowAndThen();
     // A file tells nothing of its own removal, and the kernel drops a change that it held back for 10 ms
     // when the cgroup is removed meanwhile: the directory above tells.
     this.#watchFile(dirname(path), basename(path));
@@ -143,6 +148,11 @@ class Alarms {
     this.#abort.abort();
     for (const close of this.#closers) close();
     await Promise.all(this.#listening);
+  }
+
+  #lookNowAndThen(): void {
+    const timer = setInterval(() => this.#ring(), LOOK_MS).unref();
+    this.#closers.push(() => clearInterval(timer));
   }
 
   #ring(): void {
