@@ -10,3 +10,16 @@ export const idParameter: TypedPositionalParameter<string, CliContext> = {
   placeholder: 'ID',
   parse: asTyped,
 };
+
+/** What a command prints for people, or for programs. */
+export type Format = 'table' | 'json';
+
+/** The flag that chooses it. */
+export const formatFlag = (
+  brief: string,
+): { kind: 'enum'; values: readonly Format[]; default: Format; brief: string } => ({
+  kind: 'enum',
+  values: ['table', 'json'],
+  default: 'table',
+  brief,
+});

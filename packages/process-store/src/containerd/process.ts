@@ -19,7 +19,7 @@ import type { Observer } from './observer.ts';
 import type { ProcessSpec, StdioPaths } from './process-json.ts';
 import type { SupervisedStore } from './supervised-store.ts';
 import type { Supervision } from './supervision.ts';
-import { unlessAborted } from './unless-aborted.ts';
+import { unlessAborted } from '../supervision/unless-aborted.ts';
 import { writeNow } from './write-now.ts';
 
 const CONTROL_DEADLINE_MS = 2000;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path/posix';
+import { makeFolder } from '../disk/make-folder.ts';
 import { takeLock } from '../disk/lock.ts';
 import { errnoCode } from '../errors.ts';
 import { exitRecordFields } from '../record/exit-record.ts';
@@ -85,10 +86,10 @@ async function lockJournal(directory: string) {
   const lock = await takeLock(lockPath, 'exclusive', options);
   if (lock !== undefined) return lock;
   try {
-    await mkdir(directory, { mode: 0o700 });
+    await makeFolder(directory);
   } catch (error) {
     if (errnoCode(error) === 'ENOENT') return undefined;
-    if (errnoCode(error) !== 'EEXIST') throw error;
+    throw error;
   }
   return takeLock(lockPath, 'exclusive', options);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { digits } from '../record/digits.ts';
 import { type ExitRecord, exitRecordSchema } from '../record/exit-record.ts';
 
 /** The process an event is about. `key` may be used again later; with `pid`, `startTicks` and `bootId` it is unmistakable. */
@@ -52,11 +53,6 @@ export interface EventLine {
   seq: number;
   event: EventSubject & EventTime & EventFact;
 }
-
-const digits = z
-  .string()
-  .regex(/^\d{1,20}$/, 'must be decimal digits')
-  .transform(BigInt);
 
 const about = {
   key: z.string().min(1),

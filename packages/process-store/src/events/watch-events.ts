@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../disk/make-folder.ts';
 import { errnoCode, RootError } from '../errors.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { JournalReader } from './journal-reader.ts';
@@ -39,7 +39,7 @@ async function* iterate(
   signal?.throwIfAborted();
   const held = await root.enterToWatch(signal);
   try {
-    await makeFolder(root);
+    await makeJournal(root);
     using changes = new Changes(root.layout.events);
     for (;;) {
       // Before reading: what is appended while we read wakes us.
@@ -56,12 +56,12 @@ async function* iterate(
   }
 }
 
-async function makeFolder(root: StoreRoot): Promise<void> {
+async function makeJournal(root: StoreRoot): Promise<void> {
   try {
-    await mkdir(root.layout.events, { mode: 0o700 });
+    await makeFolder(root.layout.events);
   } catch (error) {
     if (errnoCode(error) === 'ENOENT') throw vanished(root);
-    if (errnoCode(error) !== 'EEXIST') throw error;
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { type OwnedFd, pidfdInode } from '@pilotlight/scm-rights';
 import { openDirectory } from '../disk/open-directory.ts';
 import type { StoreLayout } from '../layout.ts';
-import { listKeys } from '../monitor/list-keys.ts';
+import { listKeys } from '../record/list-keys.ts';
 import { here } from '../supervision/here.ts';
 import { readStartTicks } from '../supervision/start-ticks.ts';
 import { readUnfinished, type Unfinished } from '../record/read-unfinished.ts';

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { StoreLayout } from '../layout.ts';
-import { listExecKeys, listKeys } from './list-keys.ts';
+import { listExecKeys, listKeys } from '../record/list-keys.ts';
 import type { WatchList } from './watch-list.ts';
 
 /** How often launches under way are looked after, and everything where changes cannot be reported: inotify(7) has limits. */

@@ -5,7 +5,7 @@ import type { StoreContext } from '../process/store-context.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import type { ProcRecord, Tier } from '../record/proc-record.ts';
 import { readFacts } from '../record/read-facts.ts';
-import { nextRestart, type Restarts } from '../restart/restart-policy.ts';
+import { mayRestart, nextRestart, type Restarts } from '../restart/restart-policy.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import type { AttendedRecord, MonitorDuty } from './duty.ts';
 
@@ -44,8 +44,7 @@ export class RestartDuty implements MonitorDuty {
   }
 
   async attend(record: AttendedRecord): Promise<boolean> {
-    const { restarts } = (await record.spec()) ?? {};
-    return restarts !== undefined && restarts.policy.name !== 'no';
+    return mayRestart((await record.spec())?.restarts);
   }
 
   async finished(key: string): Promise<void> {

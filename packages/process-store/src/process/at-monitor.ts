@@ -2,9 +2,10 @@ import { closeAll, dupFd, type FdLike, type OwnedFd } from '@pilotlight/scm-righ
 import { isStoreError, MonitorError, NoConsoleError } from '../errors.ts';
 import { ask } from '../monitor/client/ask.ts';
 import type { MonitorConnection } from '../monitor/client/connect-monitor.ts';
-import type { HeldRole } from '../monitor/wire/client-protocol.ts';
+import type { ClientMessage, HeldRole, MonitorMessage } from '../monitor/wire/client-protocol.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { SpecRecord } from '../record/spec-record.ts';
+import { mayRestart } from '../restart/restart-policy.ts';
 import { isStoredTerminal } from '../stdio/stored-stdio.ts';
 import { load } from './load.ts';
 import type { StoreContext } from './store-context.ts';
@@ -19,26 +20,21 @@ export interface HeldFd {
 
 /** Gives descriptors to the monitor; resolves when it and the keeper hold them. Throws MonitorError, the signal's reason. */
 export async function holdAtMonitor(
-  { root, monitor, own }: StoreContext,
+  context: StoreContext,
   key: string,
   held: readonly HeldFd[],
   signal?: AbortSignal,
 ): Promise<void> {
-  if (own !== undefined) {
-    await own.keep(
+  if (context.own !== undefined) {
+    await context.own.keep(
       key,
       held.map(({ role, fd }) => ({ role, fd: dupFd(fd, role) })),
     );
     return;
   }
-  const path = root.layout.root;
-  if (monitor === undefined) throw new MonitorError(path, 'this store has none');
-  const roles = held.map(({ role }) => role);
+  const question = { type: 'adopt' as const, key, roles: held.map(({ role }) => role) };
   const fds = held.map(({ fd }) => fd);
-  await untilOneStays(async () => {
-    using connection = await monitor.connect(signal);
-    await ask(path, connection, { type: 'adopt', key, roles }, ['adopted'], { fds, signal });
-  });
+  await askOneThatStays(context, question, 'adopted', { fds, signal });
 }
 
 /**
@@ -46,24 +42,28 @@ export async function holdAtMonitor(
  * signal's reason.
  */
 export async function attendAtMonitor(
-  { root, monitor, own }: StoreContext,
+  context: StoreContext,
   key: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (own !== undefined) return own.attend(key);
-  const path = root.layout.root;
-  if (monitor === undefined) throw new MonitorError(path, 'this store has none');
-  await untilOneStays(async () => {
-    using connection = await monitor.connect(signal);
-    await ask(path, connection, { type: 'attend', key }, ['attending'], { signal });
-  });
+  if (context.own !== undefined) return context.own.attend(key);
+  await askOneThatStays(context, { type: 'attend', key }, 'attending', { signal });
 }
 
 /** A monitor may be about to leave, or die: the next one does it as well. */
-async function untilOneStays(work: () => Promise<void>): Promise<void> {
+async function askOneThatStays(
+  { root, monitor }: StoreContext,
+  question: ClientMessage,
+  expected: MonitorMessage['type'],
+  options: { fds?: readonly FdLike[]; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const path = root.layout.root;
+  if (monitor === undefined) throw new MonitorError(path, 'this store has none');
   for (let attempt = 1; ; attempt++) {
     try {
-      return await work();
+      using connection = await monitor.connect(options.signal);
+      await ask(path, connection, question, [expected], options);
+      return;
     } catch (error) {
       if (!isStoreError(error, 'ERR_STORE_MONITOR') || attempt === ATTEMPTS) throw error;
     }
@@ -72,9 +72,8 @@ async function untilOneStays(work: () => Promise<void>): Promise<void> {
 
 /** Whether there is something that only the monitor does for such a process. */
 export function needsMonitor({ stdio, log, restarts }: SpecRecord): boolean {
-  const isRestarted = restarts !== undefined && restarts.policy.name !== 'no';
   const hasTerminal = stdio !== undefined && isStoredTerminal(stdio);
-  return isRestarted || hasTerminal || log?.driver === 'cri';
+  return mayRestart(restarts) || hasTerminal || log?.driver === 'cri';
 }
 
 /**

@@ -1,15 +1,9 @@
-import { mkdir, utimes } from 'node:fs/promises';
+import { utimes } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import type { ExecOptions, OciProcess, OciSpec } from '@pilotlight/init';
 import type { FdLike, OwnedFd } from '@pilotlight/scm-rights';
 import { takeLock } from '../disk/lock.ts';
-import {
-  DiskError,
-  errnoCode,
-  ForeignNamespaceError,
-  isDiskRefusal,
-  NotRunningError,
-} from '../errors.ts';
+import { ForeignNamespaceError, NotRunningError } from '../errors.ts';
 import { recordFiles } from '../layout.ts';
 import type { LockedRecord } from '../record/lock-record.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
@@ -21,7 +15,7 @@ import { attemptLaunch, type LaunchConditions, type LaunchedRecord } from './lau
 import { launchOptions, type RunLimit } from './launch.ts';
 import { launchAtMonitor } from './launch-at-monitor.ts';
 import { prepareLasting } from './prepare-lasting.ts';
-import { reserveRecord } from './reserve-record.ts';
+import { makeRecordFolder, reserveRecord } from './reserve-record.ts';
 import { describeExit } from './signal.ts';
 import type { Prepared, StoreContext } from './store-context.ts';
 import { notFound, type ProcessFacts, type RecordView, viewRecord } from './view-record.ts';
@@ -167,11 +161,6 @@ async function reserve(
   id: string,
   signal: AbortSignal | undefined,
 ): Promise<LockedRecord> {
-  try {
-    await mkdir(root.layout.execs(container), { mode: 0o700 });
-  } catch (error) {
-    if (isDiskRefusal(error)) throw new DiskError('make', root.layout.execs(container), error);
-    if (errnoCode(error) !== 'EEXIST') throw error;
-  }
+  await makeRecordFolder(root.layout.execs(container));
   return reserveRecord(root, formatRecordKey({ container, exec: id }), signal);
 }

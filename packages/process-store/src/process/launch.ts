@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { ExecOptions, LaunchOptions, OciSpec, StdioOptions } from '@pilotlight/init';
 import type { LockedRecord } from '../record/lock-record.ts';
-import { type RestartPolicy, requireRestarts } from '../restart/restart-policy.ts';
+import { mayRestart, type RestartPolicy, requireRestarts } from '../restart/restart-policy.ts';
 import { generateRecordId, parseRecordId } from '../record/record-id.ts';
 import type { SpecRecord, StoredOptions } from '../record/spec-record.ts';
 import { chooseStdio, type StdioRequest } from '../stdio/choose-stdio.ts';
@@ -58,7 +58,7 @@ export async function launch(
     spec: checked,
     ...chooseStdio(request, {
       terminal: checked.process.terminal ?? false,
-      mustLast: restarts !== undefined && restarts.policy.name !== 'no',
+      mustLast: mayRestart(restarts),
     }),
     options: storedOptions(request),
     ...(restarts === undefined ? {} : { restarts }),

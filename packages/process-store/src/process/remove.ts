@@ -53,13 +53,34 @@ export async function removeProcess(
   options: RemoveOptions = {},
 ): Promise<void> {
   parseRecordKey(id);
+  await removeUntidily(context, id, generation, options);
+  await context.root.tidy();
+}
+
+/** Leaves a root that is empty now as it is. */
+async function removeUntidily(
+  context: StoreContext,
+  id: string,
+  generation: Generation | undefined,
+  options: RemoveOptions,
+): Promise<void> {
   try {
     await removeWhole(context, id, generation, options);
   } catch (error) {
     if (options.force !== true || !(error instanceof BadRecordError)) throw error;
     await removeDamaged(context, id, generation, options, error);
   }
-  await context.root.tidy();
+}
+
+/** While the container's lock is held, nothing more is executed in it. */
+async function removeExecs(
+  context: StoreContext,
+  container: string,
+  options: RemoveOptions,
+): Promise<void> {
+  for (const exec of await context.root.execs(container)) {
+    await removeUntidily(context, exec, undefined, options);
+  }
 }
 
 async function removeWhole(
@@ -125,9 +146,7 @@ async function removeDamaged(
     live.delete(id);
   }
   const { proc, spec } = remains;
-  for (const exec of await root.execs(id)) {
-    await removeProcess(context, exec, undefined, options);
-  }
+  await removeExecs(context, id, options);
   if (proc !== undefined) await emptyCgroups(context, proc, id, true);
   else if (spec !== undefined) await removeCgroups(await plannedCgroups(spec));
   if (proc !== undefined) await tellRemoval(root.layout, record, proc);
@@ -143,7 +162,7 @@ export async function clearAway(
   view: LockedView,
   options: RemoveOptions,
 ): Promise<void> {
-  const { root, live } = context;
+  const { live } = context;
   const { key } = view.record;
   // Its parent, if that is us, lets go of the folder and of the cgroup.
   const own = live.get(key);
@@ -152,10 +171,7 @@ export async function clearAway(
     else await own.forget();
     live.delete(key);
   }
-  // While the container's lock is held, nothing more is executed in it.
-  for (const exec of await root.execs(key)) {
-    await removeProcess(context, exec, undefined, options);
-  }
+  await removeExecs(context, key, options);
   await emptyCgroups(context, view.facts.proc, key, options.force ?? false);
   await runPoststop(view, options);
 }

@@ -1,12 +1,6 @@
-import { mkdir, rmdir } from 'node:fs/promises';
-import {
-  BusyError,
-  DiskError,
-  errnoCode,
-  IdInUseError,
-  isDiskRefusal,
-  isStoreError,
-} from '../errors.ts';
+import { rmdir } from 'node:fs/promises';
+import { makeFolder } from '../disk/make-folder.ts';
+import { BusyError, DiskError, IdInUseError, isDiskRefusal, isStoreError } from '../errors.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { readFacts } from '../record/read-facts.ts';
 import type { StoreRoot } from '../root/store-root.ts';
@@ -29,7 +23,7 @@ export async function reserveRecord(
   const path = root.layout.record(id);
   for (;;) {
     signal?.throwIfAborted();
-    if (!(await makeFolder(path))) {
+    if (!(await makeRecordFolder(path))) {
       if (await dropAbandoned(root, id, path)) continue;
       throw new IdInUseError(id, root.layout.root);
     }
@@ -66,12 +60,11 @@ async function isOurs(record: LockedRecord): Promise<boolean> {
   }
 }
 
-async function makeFolder(path: string): Promise<boolean> {
+/** Makes the folder of a record, or one for records; false if the name was taken. Throws DiskError. */
+export async function makeRecordFolder(path: string): Promise<boolean> {
   try {
-    await mkdir(path, { mode: 0o700 });
-    return true;
+    return await makeFolder(path);
   } catch (error) {
-    if (errnoCode(error) === 'EEXIST') return false;
     if (isDiskRefusal(error)) throw new DiskError('make', path, error);
     throw error;
   }

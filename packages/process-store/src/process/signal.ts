@@ -5,6 +5,7 @@ import { recordFiles } from '../layout.ts';
 import type { ExitRecord } from '../record/exit-record.ts';
 import { parseRecordKey } from '../record/record-key.ts';
 import type { Generation } from '../record/generation.ts';
+import { mayRestart } from '../restart/restart-policy.ts';
 import type { StoreRoot } from '../root/store-root.ts';
 import { describeExit as describeEnd, findingOf, subjectOf } from '../supervision/record-exit.ts';
 import { notFound, type RecordView, viewRecord, withRecord } from './view-record.ts';
@@ -52,7 +53,7 @@ async function endRestarts(
   generation: Generation | undefined,
 ): Promise<void> {
   const restarts = await viewRecord(root, id, generation, ({ facts }) => facts?.spec.restarts);
-  if (restarts === undefined || restarts.policy.name === 'no') return;
+  if (!mayRestart(restarts)) return;
   await withRecord(root, id, generation, ({ record }) =>
     markOnce(record.directory, recordFiles.stop),
   );

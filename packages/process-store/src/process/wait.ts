@@ -20,6 +20,7 @@ import { describeReaped, type Observation } from '../supervision/observe.ts';
 import { hasUntold } from '../supervision/tell.ts';
 import { findingOf, subjectOf, tryRecordExit } from '../supervision/record-exit.ts';
 import { settleHeldBack } from '../supervision/settle-held-back.ts';
+import { unlessAborted } from '../supervision/unless-aborted.ts';
 import { waitReaped } from '../supervision/wait-reaped.ts';
 import type { LiveProcess } from './live-process.ts';
 import type { StoreContext } from './store-context.ts';
@@ -148,19 +149,4 @@ export async function record(
 /** The record that the parent wrote before it let the end be seen. */
 async function readExit(directory: FileHandle): Promise<ExitRecord | undefined> {
   return readRecord(inside(directory, recordFiles.exit), exitRecordSchema);
-}
-
-async function unlessAborted(
-  promise: Promise<void>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (signal === undefined) return promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

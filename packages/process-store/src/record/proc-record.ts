@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { digits } from './digits.ts';
 
 /** What the kernel and we could promise when a process was launched; see `ProcessStore.tier`. */
 export type Tier = 'A' | 'B' | 'C' | 'D';
@@ -26,12 +27,6 @@ export interface ProcRecord {
   /** RFC 3339, UTC. */
   recordedAt: string;
 }
-
-/** Numbers of 64 bits are digits in a string, so that no JSON reader rounds them. */
-const digits = z
-  .string()
-  .regex(/^\d{1,20}$/, 'must be decimal digits')
-  .transform(BigInt);
 
 export const procRecordSchema: z.ZodType<ProcRecord> = z.object({
   schema: z.literal(1),

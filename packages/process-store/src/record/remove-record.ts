@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import { isPin } from '@pilotlight/scm-rights';
+import { makeFolder } from '../disk/make-folder.ts';
 import { errnoCode } from '../errors.ts';
 import type { StoreLayout } from '../layout.ts';
 import { dropPin } from './drop-pin.ts';
@@ -21,7 +22,8 @@ export async function removeRecord(layout: StoreLayout, record: LockedRecord): P
     `${record.key.replace('/', ':').slice(0, 200)}.${randomBytes(6).toString('hex')}`,
   );
   try {
-    await mkdir(layout.gone, { mode: 0o700 }).catch(ignoreExisting);
+    // Made with the root; only somebody's hand takes it away.
+    await makeFolder(layout.gone);
     await rename(record.path, gone);
   } catch (error) {
     // Somebody removed the record, or the whole root, by hand.
@@ -30,11 +32,6 @@ export async function removeRecord(layout: StoreLayout, record: LockedRecord): P
   }
   // Somebody who records the same exit may be adding a file just now.
   await rm(gone, { recursive: true, force: true, maxRetries: 3 });
-}
-
-/** It is made with the root; only somebody's hand takes it away. */
-function ignoreExisting(error: unknown): void {
-  if (errnoCode(error) !== 'EEXIST') throw error;
 }
 
 /** What is no pin goes with the folder, whatever it is. */

@@ -1,6 +1,7 @@
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import { tryLock, unpin } from '@pilotlight/scm-rights';
+import { namesIn } from '../disk/names-in.ts';
 import { errnoCode } from '../errors.ts';
 import { recordFiles, type StoreLayout } from '../layout.ts';
 
@@ -21,14 +22,5 @@ export async function sweepGone({ gone }: StoreLayout): Promise<void> {
       // Its owner has finished it meanwhile.
       if (errnoCode(error) !== 'ENOENT' && errnoCode(error) !== 'ENOTDIR') throw error;
     }
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (errnoCode(error) === 'ENOENT') return [];
-    throw error;
   }
 }

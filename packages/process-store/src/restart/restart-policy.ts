@@ -56,6 +56,11 @@ export function requireRestarts(policy: RestartPolicy): Restarts {
   return { policy: result.data, count: 0, short: 0 };
 }
 
+/** Whether there is a policy that may start it again. */
+export function mayRestart(restarts: Restarts | undefined): restarts is Restarts {
+  return restarts !== undefined && restarts.policy.name !== 'no';
+}
+
 export const restartsSchema: z.ZodType<Restarts> = z.object({
   policy: restartPolicySchema,
   count: z.int().min(0),

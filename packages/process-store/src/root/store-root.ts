@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path/posix';
 import {
   mountPrivately,
@@ -8,6 +8,8 @@ import {
   unmountPrivately,
 } from '@pilotlight/scm-rights';
 import { takeLock } from '../disk/lock.ts';
+import { makeFolder } from '../disk/make-folder.ts';
+import { namesIn } from '../disk/names-in.ts';
 import { openDirectory } from '../disk/open-directory.ts';
 import { replaceFile } from '../disk/replace-file.ts';
 import { writeOnce } from '../disk/write-once.ts';
@@ -24,7 +26,7 @@ import { type StoreLayout, storeLayout } from '../layout.ts';
 import { type MetaRecord, metaRecordSchema, type ProbeRecord } from '../record/meta-record.ts';
 import { readRecord } from '../record/parse-record.ts';
 import type { Tier } from '../record/proc-record.ts';
-import { formatRecordKey } from '../record/record-key.ts';
+import { listExecKeys } from '../record/list-keys.ts';
 import { sweepGone } from '../record/sweep-gone.ts';
 import { dismissPair, removePairFiles } from '../keeper/dismiss-pair.ts';
 import { type AtExit, nowhere } from '../supervision/exit-step.ts';
@@ -155,27 +157,12 @@ export class StoreRoot {
 
   /** The ids that have a folder, sorted; none if there is no root. */
   async ids(): Promise<string[]> {
-    return this.#guard('read', async () => {
-      try {
-        return (await readdir(this.layout.records)).toSorted();
-      } catch (error) {
-        if (errnoCode(error) === 'ENOENT') return [];
-        throw error;
-      }
-    });
+    return this.#guard('read', async () => (await namesIn(this.layout.records)).toSorted());
   }
 
   /** The keys of what was executed in a container, sorted; none if nothing was. */
   async execs(container: string): Promise<string[]> {
-    return this.#guard('read', async () => {
-      try {
-        const ids = await readdir(this.layout.execs(container));
-        return ids.toSorted().map((exec) => formatRecordKey({ container, exec }));
-      } catch (error) {
-        if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR') return [];
-        throw error;
-      }
-    });
+    return this.#guard('read', async () => (await listExecKeys(this.layout, container)).toSorted());
   }
 
   /** The keys of all records, each container before what was executed in it. */
@@ -417,12 +404,4 @@ function isRefusal(error: unknown): boolean {
 function leaveUnreadable(error: unknown): 'unreadable' {
   if (error instanceof BadRecordError || error instanceof NewerSchemaError) return 'unreadable';
   throw error;
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    if (errnoCode(error) !== 'EEXIST') throw error;
-  }
 }

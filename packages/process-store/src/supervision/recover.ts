@@ -1,10 +1,10 @@
-import { type FileHandle, readdir } from 'node:fs/promises';
 import { type OwnedFd, pinPidfd } from '@pilotlight/scm-rights';
 import { sweepTemporaries } from '../disk/sweep-temporaries.ts';
 import { inside } from '../disk/temporary-file.ts';
-import { errnoCode, HeldBackError, StoreError } from '../errors.ts';
+import { HeldBackError, StoreError } from '../errors.ts';
 import { recordFiles, type StoreLayout } from '../layout.ts';
 import { dropPin } from '../record/drop-pin.ts';
+import { idsIn } from '../record/list-keys.ts';
 import { lockRecord, type LockedRecord } from '../record/lock-record.ts';
 import { plannedCgroups, removeCgroups } from '../process/cgroups.ts';
 import type { ProcRecord } from '../record/proc-record.ts';
@@ -144,7 +144,7 @@ async function finishExecs(
   { key, directory }: LockedRecord,
   where: Here,
 ): Promise<void> {
-  for (const exec of await listExecs(directory)) {
+  for (const exec of await idsIn(inside(directory, recordFiles.execs))) {
     const execKey = `${key}/${exec}`;
     const path = layout.record(execKey);
     try {
@@ -156,15 +156,5 @@ async function finishExecs(
       // Damaged, or in use: that is told when that record itself is looked at.
       if (!(error instanceof StoreError)) throw error;
     }
-  }
-}
-
-/** The ids of what was executed in the container of this folder. */
-async function listExecs(directory: FileHandle): Promise<string[]> {
-  try {
-    return await readdir(inside(directory, recordFiles.execs));
-  } catch (error) {
-    if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR') return [];
-    throw error;
   }
 }

@@ -1,20 +1,16 @@
 import { buildCommand, type Command } from '@stricli/core';
+import { type Format, formatFlag } from '../../arguments/parameters.ts';
 import type { CliContext } from '../../context.ts';
 
 export interface InfoFlags {
-  format: 'table' | 'json';
+  format: Format;
 }
 
 export const infoCommand: Command<CliContext> = buildCommand<InfoFlags, [], CliContext>({
   loader: async () => (await import('./impl.ts')).info,
   parameters: {
     flags: {
-      format: {
-        kind: 'enum',
-        values: ['table', 'json'],
-        default: 'table',
-        brief: 'How to print it',
-      },
+      format: formatFlag('How to print it'),
     },
     aliases: { f: 'format' },
   },

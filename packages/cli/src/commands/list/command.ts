@@ -1,8 +1,9 @@
 import { buildCommand, type Command } from '@stricli/core';
+import { type Format, formatFlag } from '../../arguments/parameters.ts';
 import type { CliContext } from '../../context.ts';
 
 export interface ListFlags {
-  format: 'table' | 'json';
+  format: Format;
   quiet: boolean;
 }
 
@@ -10,12 +11,7 @@ export const listCommand: Command<CliContext> = buildCommand<ListFlags, [], CliC
   loader: async () => (await import('./impl.ts')).list,
   parameters: {
     flags: {
-      format: {
-        kind: 'enum',
-        values: ['table', 'json'],
-        default: 'table',
-        brief: 'How to print them',
-      },
+      format: formatFlag('How to print them'),
       quiet: { kind: 'boolean', default: false, withNegated: false, brief: 'Print ids only' },
     },
     aliases: { f: 'format', q: 'quiet' },

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { namesIn } from '../disk/names-in.ts';
 import { errnoCode } from '../errors.ts';
 import type { StoreLayout } from '../layout.ts';
-import { formatRecordKey } from '../record/record-key.ts';
+import { formatRecordKey } from './record-key.ts';
 
 /** The keys of all records of a root, what was executed in containers included; none if it has gone. */
 export async function listKeys(layout: StoreLayout): Promise<string[]> {
-  const containers = await namesIn(layout.records);
+  const containers = await idsIn(layout.records);
   const execs = await Promise.all(containers.map((id) => listExecKeys(layout, id)));
   return [...containers, ...execs.flat()];
 }
@@ -16,15 +16,16 @@ export async function listExecKeys(layout: StoreLayout, container: string): Prom
   const folder = layout.execs(container);
   // Most have none, and an error for each of them would be dear.
   if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
-  const ids = await namesIn(folder);
+  const ids = await idsIn(folder);
   return ids.map((exec) => formatRecordKey({ container, exec }));
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** The names in a folder of records; none where something else has its place, which whoever looks at it is told. */
+export async function idsIn(folder: string): Promise<string[]> {
   try {
-    return await readdir(folder);
+    return await namesIn(folder);
   } catch (error) {
-    if (errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR') return [];
+    if (errnoCode(error) === 'ENOTDIR') return [];
     throw error;
   }
 }
