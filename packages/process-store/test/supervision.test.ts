@@ -333,7 +333,7 @@ test.skipIf(!isRoot || !existsSync('/sys/fs/cgroup/pids'))(
     using scratch = new Scratch();
     await using store = await openStore(scratch.root, idle);
     const events = store.watch({ since: 'start' });
-    const request = sh('(for i in 1 2 3 4 5 6 7 8; do sleep 3 & done); exec sleep 3');
+    const request = sh('(for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done); exec sleep 1000');
     request.spec.linux = { ...request.spec.linux, resources: { pids: { limit: 4 } } };
     const restart = { name: 'on-failure', maxRestarts: 0 } as const;
     await store.launch({ ...request, id: 'one', restart });
